@@ -1,0 +1,82 @@
+// Compilation of whole modules: bodies through a tier, in parallel, into one block of the code cache.
+#pragma once
+
+#include <cstdint>
+#include <expected>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "frontend/error.h"
+#include "frontend/module.h"
+#include "runtime/codecache/code_cache.h"
+#include "runtime/compile/abi/vmcontext.h"
+
+namespace wattle::compile {
+
+// What code depends on besides the module: part of every cache key.
+struct Settings {
+  bool guarded = true;          // memories 0.. of 32 bits are guarded (sandbox::Bounds::Guarded); else every access compares
+  bool fuel = false;
+  bool lazy = false;            // functions are compiled at first call, through a jump table
+  bool operator==(const Settings&) const = default;
+};
+
+struct Error {
+  frontend::Error error;        // Malformed/Invalid/Limit: from decoding the bodies
+  bool cacheFull = false;       // then error.message is the code cache's
+  bool unsupported = false;     // error.message names the feature
+};
+
+class WorkerPool;               // worker_pool.h
+class LazyState;
+
+// The native code of one module for one Settings. Immutable but for lazily compiled functions; shared by all instances.
+class ModuleCode {
+ public:
+  ~ModuleCode();
+  // Entry of a defined function (index in the module's function space). Stable for the life of the ModuleCode.
+  const void* entry(uint32_t functionIndex) const;
+  const codecache::CodeRef& block() const { return block_; }
+  const Settings& settings() const { return settings_; }
+  uint64_t codeBytes() const;
+
+  ModuleCode(Settings settings) : settings_(settings) {}
+
+ private:
+  friend class ModuleCompiler;
+  Settings settings_;
+  codecache::CodeRef block_;
+  uint32_t firstFunction_ = 0;
+  std::vector<uint32_t> offsets_;       // entry offset in the block per defined function
+  std::unique_ptr<LazyState> lazy_;
+};
+
+// Validates and compiles every body. `module` and `bytes` must live as long as the result when settings.lazy.
+std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                                                 const Settings& settings, WorkerPool& pool);
+
+// Where in the module the code at `codeOffset` (from the function's entry) comes from. No map is kept: the compiler is deterministic, so the
+// function is compiled once more, noting positions. For a return address pass offset - 1.
+std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                                     uint32_t functionIndex, uint32_t codeOffset);
+
+// --- stubs (stubs.h): shared by all modules, one per shape of signature, kept for the life of the process -------------------
+
+// Host to guest: runs `code` with `context` on arguments from `values`, leaves results there. Returns 0, or the TrapReason given by the
+// fault hook, which makes it so by resuming at trapExit(): rsp = *savedStackPointer, rax = reason, rip = trapExit().
+using EntryStub = uint64_t (*)(const void* code, abi::VMContext* context, abi::RawValue* values, uintptr_t* savedStackPointer);
+EntryStub entryStub(const frontend::FuncType& type);
+const void* trapExit();
+
+// Guest to host: code for a VMFuncRef/VMFunctionImport whose context is a host function's VMContext. It stores the arguments to an array of
+// RawValue on the stack, calls hostEntry(context, values, callerContext), traps when that returns nonzero (reason in eax), and loads the results
+// from the same array.
+using HostEntry = uint32_t (*)(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext);
+const void* hostStub(const frontend::FuncType& type, HostEntry entry);
+// Fills BuiltinTable::safepointStub.
+const void* safepointStub();
+
+}  // namespace wattle::compile

@@ -1,0 +1,311 @@
+// Wattle's C++ API.
+//
+//   wattle::Engine engine;
+//   auto module = wattle::Module::compile(engine, bytes);
+//   wattle::Store store(engine);
+//   wattle::Linker linker(engine);
+//   auto instance = linker.instantiate(store, *module);
+//   auto results = instance->func("add")->call({1, 2});
+//
+// Ownership: Engine and Module are shared, immutable handles: copy them, use them from any thread. A Store and everything made in it
+// (Instance, Func, Memory, Table, Global, Tag) belong to one thread at a time; their handles are cheap to copy, keep their object alive, and
+// must not be used after the Store is gone. Units: memories in bytes unless a name says pages. Errors: see error.hpp.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "wattle/error.hpp"
+#include "wattle/value.hpp"
+
+#define WATTLE_API __attribute__((visibility("default")))
+
+namespace wattle {
+
+namespace vm {  // the implementation; opaque here
+struct Engine;
+class Module;
+class Store;
+class Instance;
+class Function;
+class Memory;
+class Table;
+class Global;
+class Tag;
+}  // namespace vm
+
+template <class T>
+class Handle;  // counted reference to a vm object; see detail at the end
+
+enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
+
+struct Config {
+  unsigned compileThreads = 0;             // 0: one per processor
+  BoundsMode bounds = BoundsMode::Auto;    // Auto: guarded until the budget of address space or mappings nears its end
+  bool fuel = false;                       // compile fuel accounting into the code
+  std::optional<bool> lazy;                // compile functions at first call; unset: modules of over 2 MiB
+  bool installSignalHandlers = true;       // false: the host calls wattle::handleSignal from its own handlers
+  size_t maxStackBytes = 1 << 20;          // stack a guest may use, within the thread's
+};
+
+class WATTLE_API Engine {
+ public:
+  Engine() : Engine(Config{}) {}
+  explicit Engine(const Config& config);
+  const Config& config() const;
+  const std::shared_ptr<vm::Engine>& impl() const { return impl_; }
+
+ private:
+  std::shared_ptr<vm::Engine> impl_;
+};
+
+enum class ExternKind : uint8_t { Func, Table, Memory, Global, Tag };
+
+struct TableType {
+  ValType element;
+  uint64_t min = 0;
+  std::optional<uint64_t> max;
+  bool is64 = false;
+};
+struct MemoryType {
+  uint64_t minPages = 0;
+  std::optional<uint64_t> maxPages;
+  bool is64 = false;
+  bool isShared = false;
+  uint8_t pageSizeLog2 = 16;
+};
+struct GlobalType {
+  ValType type;
+  bool isMutable = false;
+};
+struct TagType {
+  FuncType type;
+};
+using ExternType = std::variant<FuncType, TableType, MemoryType, GlobalType, TagType>;  // in ExternKind order
+std::string toString(const ExternType& type);
+
+struct ImportType {
+  std::string module;
+  std::string name;
+  ExternType type;
+};
+struct ExportType {
+  std::string name;
+  ExternType type;
+};
+
+class WATTLE_API Module {
+ public:
+  Module() = default;
+  // Decodes, validates and compiles. The bytes are copied; the overload taking ownership does not copy.
+  static Result<Module> compile(const Engine& engine, std::span<const uint8_t> bytes);
+  static Result<Module> compile(const Engine& engine, std::vector<uint8_t>&& bytes);
+  // Maps the file instead of copying it. Takes binaries, texts (.wat), and what `wattle compile` wrote.
+  static Result<Module> fromFile(const Engine& engine, const std::string& path);
+  static Result<void> validate(const Engine& engine, std::span<const uint8_t> bytes);
+
+  // Compiled code in the format of the disk cache; only for the same Wattle, processor features and settings.
+  Result<std::vector<uint8_t>> serialize() const;
+  static Result<Module> deserialize(const Engine& engine, std::span<const uint8_t> bytes);
+
+  std::vector<ImportType> imports() const;
+  std::vector<ExportType> exports() const;
+  std::string name() const;                              // from the name section
+  std::string functionName(uint32_t index) const;        // name section, else an export's name, else empty
+  const std::shared_ptr<vm::Module>& impl() const { return impl_; }
+  explicit Module(std::shared_ptr<vm::Module> impl) : impl_(std::move(impl)) {}
+
+ private:
+  std::shared_ptr<vm::Module> impl_;
+};
+
+struct StoreLimits {
+  uint64_t maxMemoryBytes = ~0ull;         // per memory
+  uint64_t maxTableElements = 10'000'000;  // per table
+  uint64_t maxInstances = ~0ull;
+};
+
+// Asks the guests of a store to stop, from any thread or a signal handler; they trap with Interrupted. May outlive the store.
+class WATTLE_API InterruptHandle {
+ public:
+  InterruptHandle() = default;
+  void interrupt() const;
+
+ private:
+  friend class Store;
+  std::shared_ptr<void> state_;
+};
+
+class WATTLE_API Store {
+ public:
+  explicit Store(const Engine& engine, const StoreLimits& limits = {});
+  ~Store();
+  Store(Store&&) noexcept;
+  Store& operator=(Store&&) noexcept;
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  InterruptHandle interruptHandle() const;
+  void clearInterrupt();                               // after an Interrupted trap, before the next call
+  Result<void> setDeadline(std::chrono::nanoseconds fromNow);   // interrupts when it passes; 0 takes it back
+  Result<void> addFuel(uint64_t units);                // Config::fuel
+  Result<uint64_t> fuel() const;                       // left
+
+  // A reference to a host value: the guest sees an opaque externref.
+  Val externref(std::shared_ptr<void> value);
+  Result<std::shared_ptr<void>> externValue(const Val& value) const;
+
+  vm::Store& impl() const { return *impl_; }
+
+ private:
+  std::unique_ptr<vm::Store> impl_;
+};
+
+class Func;
+class Memory;
+class Table;
+class Global;
+class Tag;
+class Instance;
+using Extern = std::variant<Func, Table, Memory, Global, Tag>;  // in ExternKind order
+
+// What a host function is handed besides its arguments.
+class WATTLE_API Caller {
+ public:
+  Store& store() const;
+  std::optional<Extern> get(std::string_view exportName) const;   // of the calling instance
+  std::optional<Memory> memory() const;                           // its export "memory", else its memory 0
+  void* data() const;                                             // see Store data below
+
+  struct State;
+  explicit Caller(State& state) : state_(&state) {}
+
+ private:
+  State* state_;
+};
+
+// Arguments in, results out. `results` has the type's length and is to be filled; an error ends the guest's call and comes out of
+// the outermost call() unchanged (a Trap gets the backtrace).
+using HostCallback = std::function<Result<void>(Caller&, std::span<const Val> args, std::span<Val> results)>;
+
+#define WATTLE_HANDLE(Name)                                     \
+ public:                                                        \
+  Name() = default;                                             \
+  explicit Name(vm::Name##Impl* impl);                          \
+  Name(const Name&);                                            \
+  Name(Name&&) noexcept;                                        \
+  Name& operator=(Name) noexcept;                               \
+  ~Name();                                                      \
+  vm::Name##Impl* impl() const { return impl_; }                \
+  bool operator==(const Name& o) const { return impl_ == o.impl_; } \
+                                                                \
+ private:                                                       \
+  vm::Name##Impl* impl_ = nullptr;
+
+namespace vm {
+using FuncImpl = Function;
+using MemoryImpl = Memory;
+using TableImpl = Table;
+using GlobalImpl = Global;
+using TagImpl = Tag;
+using InstanceImpl = Instance;
+}  // namespace vm
+
+class WATTLE_API Func {
+  WATTLE_HANDLE(Func)
+ public:
+  static Func host(Store& store, const FuncType& type, HostCallback callback, std::string name = {});
+  FuncType type() const;
+  Result<std::vector<Val>> call(std::span<const Val> args) const;
+  Result<std::vector<Val>> call(std::initializer_list<Val> args) const { return call(std::span(args.begin(), args.size())); }
+  Val ref() const;                                        // as a funcref value
+  static std::optional<Func> fromRef(Store& store, const Val& value);
+};
+
+class WATTLE_API Memory {
+  WATTLE_HANDLE(Memory)
+ public:
+  static Result<Memory> create(Store& store, const MemoryType& type);
+  MemoryType type() const;
+  std::span<uint8_t> bytes() const;                       // valid until the memory grows or guest code runs
+  uint64_t pages() const;
+  Result<uint64_t> grow(uint64_t deltaPages) const;       // the old size
+};
+
+class WATTLE_API Table {
+  WATTLE_HANDLE(Table)
+ public:
+  static Result<Table> create(Store& store, const TableType& type, const Val& init);
+  TableType type() const;
+  uint64_t size() const;
+  Result<Val> get(uint64_t index) const;
+  Result<void> set(uint64_t index, const Val& value) const;
+  Result<uint64_t> grow(uint64_t delta, const Val& init) const;
+};
+
+class WATTLE_API Global {
+  WATTLE_HANDLE(Global)
+ public:
+  static Result<Global> create(Store& store, const GlobalType& type, const Val& value);
+  GlobalType type() const;
+  Val get() const;
+  Result<void> set(const Val& value) const;
+};
+
+class WATTLE_API Tag {
+  WATTLE_HANDLE(Tag)
+ public:
+  static Tag create(Store& store, const FuncType& type);
+  FuncType type() const;
+};
+
+class WATTLE_API Instance {
+  WATTLE_HANDLE(Instance)
+ public:
+  // Imports in the module's order.
+  static Result<Instance> create(Store& store, const Module& module, std::span<const Extern> imports);
+  Module module() const;
+  std::optional<Extern> get(std::string_view name) const;
+  std::vector<std::pair<std::string, Extern>> exports() const;
+  std::optional<Func> func(std::string_view name) const;
+  std::optional<Memory> memory(std::string_view name) const;
+  std::optional<Table> table(std::string_view name) const;
+  std::optional<Global> global(std::string_view name) const;
+};
+
+// Names to externs. Host functions given by name and callback are made anew in each store they are linked into.
+class WATTLE_API Linker {
+ public:
+  explicit Linker(const Engine& engine);
+  Linker(Linker&&) noexcept;
+  Linker& operator=(Linker&&) noexcept;
+  ~Linker();
+  // Later definitions of a name replace earlier ones.
+  void define(std::string module, std::string name, Extern value);
+  void defineFunc(std::string module, std::string name, FuncType type, HostCallback callback);
+  // All exports of an instance under one module name.
+  void defineInstance(std::string module, const Instance& instance);
+  // The error names every import that is missing or has the wrong type, with its type.
+  Result<Instance> instantiate(Store& store, const Module& module) const;
+  std::optional<Extern> get(Store& store, std::string_view module, std::string_view name) const;
+
+ private:
+  struct Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+// For hosts with Config::installSignalHandlers off.
+WATTLE_API bool handleSignal(int signal, void* siginfo, void* ucontext);
+
+WATTLE_API std::string_view version();
+
+}  // namespace wattle
