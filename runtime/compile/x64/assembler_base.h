@@ -214,8 +214,9 @@ class AssemblerBase : public CodeBuffer {
 
  protected:
   WATTLE_X64_INLINE void put(uint64_t bits, unsigned length) {
-    std::memcpy(cur, &bits, 8);
-    cur += length;
+    uint8_t* p = cur;
+    cur = p + length;
+    std::memcpy(p, &bits, 8);
   }
 
   // REX.X and REX.B of the last operand.
@@ -231,15 +232,18 @@ class AssemblerBase : public CodeBuffer {
     put(head | static_cast<uint64_t>(0xc0 | (reg & 7) << 3 | (rm & 7)) << (8 * n), n + 1);
   }
   WATTLE_X64_INLINE void finish(uint64_t head, unsigned n, unsigned reg, const Mem& m) {
+    // Arithmetic instead of branches: base and index are often constants here, the displacement seldom.
     unsigned low = num(m.base) & 7;
-    bool sib = m.hasIndex() || low == 4;
-    unsigned mod = m.disp == 0 && low != 5 ? 0 : m.disp == static_cast<int8_t>(m.disp) ? 1 : 2;
-    uint64_t tail = mod << 6 | (reg & 7) << 3 | (sib ? 4 : low);
-    uint64_t disp = static_cast<uint32_t>(m.disp);
+    unsigned sib = m.hasIndex() | (low == 4);
+    unsigned empty = (m.disp == 0) & (low != 5);
+    unsigned mod = 2u - (m.disp == static_cast<int8_t>(m.disp)) - empty;  // displacements of 0, 1, 4 bytes
     unsigned sibByte = static_cast<unsigned>(m.scaleLog2) << 6 | (num(m.index) & 7) << 3 | low;
-    tail |= (sib ? disp << 8 | sibByte : disp) << 8;
-    put(head, n);
-    put(tail, 1u + sib + (0x410u >> (4 * mod) & 15));
+    uint64_t tail = static_cast<uint64_t>(static_cast<uint32_t>(m.disp)) << (8 + 8 * sib) |
+                    (sibByte & (0u - sib)) << 8 | mod << 6 | (reg & 7) << 3 | (m.hasIndex() ? 4 : low);
+    uint8_t* p = cur;
+    cur = p + n + 1 + sib + mod * mod;
+    std::memcpy(p, &head, 8);
+    std::memcpy(p + n, &tail, 8);
   }
   // rip-relative. Not for instructions with an immediate: the displacement must come last.
   WATTLE_X64_INLINE void finish(uint64_t head, unsigned n, unsigned reg, Label& l) {
