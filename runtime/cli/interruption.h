@@ -1,0 +1,22 @@
+// Ctrl-C and --timeout.
+#pragma once
+
+#include <chrono>
+#include <optional>
+
+#include "wattle/wattle.hpp"
+
+namespace wattle::cli {
+
+// From here on the first Ctrl-C asks the guest to stop. A guest that cannot hear it, because it waits in a host call,
+// or a second Ctrl-C, ends the process at once. Exit code kInterrupted.
+void interruptOnCtrlC(const InterruptHandle& handle);
+
+// Asks the guest to stop when `duration` has passed, and ends the process shortly after if it does not. Exit code
+// kTimeout.
+Result<void> interruptAfter(Store& store, std::chrono::nanoseconds duration);
+
+// Why the guest was interrupted: the exit code, once something did.
+std::optional<int> interruptionCode();
+
+}  // namespace wattle::cli

@@ -1,0 +1,254 @@
+// wattle run: a module as a command, or one of its functions.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+
+#include "runtime/cli/command.h"
+#include "runtime/cli/exit_codes.h"
+#include "runtime/cli/interruption.h"
+#include "runtime/cli/module_source.h"
+#include "runtime/cli/quantities.h"
+#include "runtime/cli/terminal.h"
+#include "runtime/cli/values.h"
+#include "runtime/cli/wasi_setup.h"
+
+namespace wattle::cli {
+
+namespace {
+
+struct RunOptions {
+  std::string file;
+  Arguments guestArguments;
+  std::string invoke;
+  Arguments preloads;
+  std::string optimize;
+  std::string maxMemory, maxStack, timeout;
+  CompileOptions compile;
+  WasiOptions wasi;
+};
+
+const char* const kExamples =
+    "Examples:\n"
+    "  wattle run program.wasm --help           options after the file are the program's\n"
+    "  wattle run --dir . program.wasm a.txt    the program may use the files below this folder\n"
+    "  wattle run --dir /srv/data::/data --env LANG=C program.wasm\n"
+    "  wattle run --invoke add math.wat 2 40    calls an exported function, prints its results\n"
+    "  wattle run --timeout 2s --max-memory 256MiB untrusted.wasm\n"
+    "  curl … | wattle run -                    the module comes from standard input\n"
+    "\n"
+    "A program gets nothing but its arguments and the three standard streams unless it is given more.\n"
+    "\n"
+    "Arguments of --invoke:\n";
+
+void addOptions(CommandLine& line, RunOptions& o) {
+  CLI::App& app = line.app();
+  auto many = [&](const char* name, Arguments& into, const char* help, const char* type) {
+    app.add_option(name, into, help)->type_name(type)->allow_extra_args(false);
+  };
+  auto one = [&](const char* name, std::string& into, const char* help, const char* type) {
+    return app.add_option(name, into, help)->type_name(type);
+  };
+  many("--dir", o.wasi.directories, "Let the program use a folder, under the same or another name", "HOST[::GUEST]");
+  many("--env", o.wasi.environment, "Set an environment variable, or pass one on", "NAME[=VALUE]");
+  many("--listen", o.wasi.listeners, "Give the program a listening TCP socket", "HOST:PORT");
+  one("--argv0", o.wasi.programName, "The program's own name in its arguments (default: the file's)", "NAME");
+  one("--invoke", o.invoke, "Call this exported function with the arguments after the file", "NAME");
+  many("--preload", o.preloads, "Instantiate FILE first; its exports are the module NAME", "NAME=FILE");
+  one("--max-memory", o.maxMemory, "Limit of each linear memory, as in 64MiB", "SIZE");
+  one("--max-stack", o.maxStack, "Stack the program may use (default 4MiB)", "SIZE");
+  one("--timeout", o.timeout, "Stop the program after this time, as in 500ms or 2m", "DURATION");
+  one("-O", o.optimize, "Optimize by Binaryen first: 0 to 4, s or z", "LEVEL");
+  o.compile.add(app);
+  app.prefix_command();
+  line.footer(fmt::format("{}{}\n{}", kExamples, kValueHelp, kExitCodeHelp));
+}
+
+// Splits what the parser left: the file, then the guest's arguments untouched.
+std::optional<int> takeFile(CommandLine& line, RunOptions& o) {
+  Arguments rest = line.app().remaining();
+  if (rest.empty()) return usageError("no file given (see wattle run --help)");
+  if (rest[0] == "--" && rest.size() > 1) rest.erase(rest.begin());
+  if (rest[0].starts_with('-') && rest[0] != "-") {
+    return usageError("unknown option {} (see wattle run --help)", rest[0]);
+  }
+  o.file = rest[0];
+  o.guestArguments.assign(rest.begin() + 1, rest.end());
+  return std::nullopt;
+}
+
+struct Settings {
+  Config config;
+  StoreLimits limits;
+  LoadOptions load;
+  std::optional<std::chrono::nanoseconds> timeout;
+};
+
+std::optional<int> readSettings(const RunOptions& o, Settings& s) {
+  if (auto wrong = o.compile.apply(s.config)) return wrong;
+  s.config.maxStackBytes = 4 << 20;
+  if (!o.maxStack.empty()) {
+    auto size = parseSize(o.maxStack);
+    if (!size || *size < 16 << 10) return usageError("--max-stack {}: no size of 16 KiB or more", o.maxStack);
+    s.config.maxStackBytes = *size;
+  }
+  if (!o.maxMemory.empty()) {
+    auto size = parseSize(o.maxMemory);
+    if (!size) return usageError("--max-memory {}: not a size such as 64MiB", o.maxMemory);
+    s.limits.maxMemoryBytes = *size;
+  }
+  if (!o.timeout.empty()) {
+    s.timeout = parseDuration(o.timeout);
+    if (!s.timeout) return usageError("--timeout {}: not a time such as 2s or 500ms", o.timeout);
+  }
+  if (!o.optimize.empty()) {
+    s.load.optimize = frontend::parseOptimizeLevel(o.optimize);
+    if (!s.load.optimize) return usageError("-O{}: the levels are 0 to 4, s and z", o.optimize);
+  }
+  return std::nullopt;
+}
+
+std::string inQuotes(std::string_view name) { return fmt::format("\"{}\"", name); }
+
+std::string listExports(const Module& module) {
+  std::string functions, others;
+  size_t count = 0;
+  for (const ExportType& e : module.exports()) {
+    if (++count > 20) continue;
+    bool isFunction = std::holds_alternative<FuncType>(e.type);
+    std::string& list = isFunction ? functions : others;
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", e.name, toString(e.type));
+  }
+  if (functions.empty() && others.empty()) return "it exports nothing";
+  std::string text = "it exports " + functions;
+  if (!others.empty()) text += (functions.empty() ? "" : ", ") + others;
+  if (count > 20) text += fmt::format(" and {} more", count - 20);
+  return text;
+}
+
+const FuncType* exportedFunction(const std::vector<ExportType>& exports, std::string_view name) {
+  for (const ExportType& e : exports) {
+    if (e.name == name) return std::get_if<FuncType>(&e.type);
+  }
+  return nullptr;
+}
+
+// Before anything of the module runs: is there what is to be called?
+Result<void> checkEntry(const RunOptions& o, const Module& module) {
+  auto exports = module.exports();
+  auto missing = [&](std::string message) {
+    return std::unexpected(Error::make(ErrorKind::Link, fmt::format("{}; {}", message, listExports(module))));
+  };
+  if (o.invoke.empty()) {
+    if (exportedFunction(exports, "_start")) return {};
+    auto callable = std::ranges::find_if(exports, [](const ExportType& e) {
+      return std::holds_alternative<FuncType>(e.type) && e.name != "_initialize";
+    });
+    std::string message = "no function _start to run";
+    if (callable != exports.end()) message += fmt::format(" (try --invoke {})", callable->name);
+    return missing(message);
+  }
+  const FuncType* type = exportedFunction(exports, o.invoke);
+  if (!type) return missing(fmt::format("no exported function {}", inQuotes(o.invoke)));
+  if (type->params.size() != o.guestArguments.size()) {
+    return std::unexpected(
+        Error::make(ErrorKind::Argument,
+                    fmt::format("{} is {}: it takes {} argument{}, not {}", o.invoke, toString(*type),
+                                type->params.size(), type->params.size() == 1 ? "" : "s", o.guestArguments.size())));
+  }
+  return {};
+}
+
+Result<void> callAndPrint(Store& store, const Func& function, const Arguments& texts) {
+  FuncType type = function.type();
+  std::vector<Val> arguments;
+  for (size_t i = 0; i < texts.size(); i++) {
+    auto value = parseValue(store, type.params[i], texts[i]);
+    if (!value) return std::unexpected(value.error());
+    arguments.push_back(*value);
+  }
+  auto results = function.call(arguments);
+  if (!results) return std::unexpected(results.error());
+  for (const Val& value : *results) print("{}\n", formatValue(store, value));
+  return {};
+}
+
+// A reactor's _initialize comes before any other of its functions.
+Result<void> initialize(const Instance& instance) {
+  auto function = instance.func("_initialize");
+  if (!function || !function->type().params.empty()) return {};
+  auto results = function->call({});
+  if (!results) return std::unexpected(results.error());
+  return {};
+}
+
+Result<void> preload(const Engine& engine, Store& store, Linker& linker, const Arguments& preloads,
+                     const LoadOptions& load) {
+  for (const std::string& item : preloads) {
+    size_t equals = item.find('=');
+    if (equals == std::string::npos) {
+      return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("--preload {}: not NAME=FILE", item)));
+    }
+    std::string name = item.substr(0, equals), file = item.substr(equals + 1);
+    auto named = [&](Error error) {
+      error.message = fmt::format("{}: {}", displayName(file), error.message);
+      return std::unexpected(std::move(error));
+    };
+    auto module = loadModule(engine, file, load);
+    if (!module) return named(module.error());
+    auto instance = linker.instantiate(store, *module);
+    if (!instance) return named(instance.error());
+    if (auto ready = initialize(*instance); !ready) return named(ready.error());
+    linker.defineInstance(name, *instance);
+  }
+  return {};
+}
+
+Result<void> execute(const RunOptions& o, Settings& s) {
+  Engine engine(s.config);
+  auto module = loadModule(engine, o.file, s.load);
+  if (!module) return std::unexpected(module.error());
+  if (auto found = checkEntry(o, *module); !found) return found;
+
+  Store store(engine, s.limits);
+  interruptOnCtrlC(store.interruptHandle());
+  if (s.timeout) {
+    if (auto armed = interruptAfter(store, *s.timeout); !armed) return armed;
+  }
+  Linker linker(engine);
+  WasiOptions wasi = o.wasi;
+  if (wasi.programName.empty()) wasi.programName = o.file;
+  if (o.invoke.empty()) wasi.arguments = o.guestArguments;
+  auto context = addWasi(linker, wasi);
+  if (!context) return std::unexpected(context.error());
+  if (auto ready = preload(engine, store, linker, o.preloads, s.load); !ready) return ready;
+
+  auto instance = linker.instantiate(store, *module);
+  if (!instance) return std::unexpected(instance.error());
+  if (!o.invoke.empty() && o.invoke != "_initialize") {
+    if (auto ready = initialize(*instance); !ready) return ready;
+  }
+  return callAndPrint(store, *instance->func(o.invoke.empty() ? "_start" : o.invoke), o.guestArguments);
+}
+
+}  // namespace
+
+int runCommand(const Arguments& arguments) {
+  RunOptions o;
+  CommandLine line("Run a WebAssembly program (WASI preview 1), or call one of a module's functions.",
+                   "wattle run [OPTIONS] FILE [ARGUMENTS…]");
+  addOptions(line, o);
+  if (auto done = line.parse(arguments)) return *done;
+  if (auto wrong = takeFile(line, o)) return *wrong;
+  Settings s;
+  if (auto wrong = readSettings(o, s)) return *wrong;
+  auto result = execute(o, s);
+  if (result) return finishOutput(kOk);
+  if (auto code = interruptionCode(); code && result.error().trap == TrapCode::Interrupted) {
+    errorLine(*code == kTimeout ? fmt::format("timed out after {}", o.timeout) : "interrupted");
+    return finishOutput(*code);
+  }
+  return finishOutput(report(result.error(), displayName(o.file)));
+}
+
+}  // namespace wattle::cli
