@@ -27,12 +27,7 @@ timer_t timer;
 bool timerExists = false;
 
 // Never destroyed: a signal may come until the very end.
-InterruptHandle& handle() {
-  alignas(InterruptHandle) static unsigned char storage[sizeof(InterruptHandle)];
-  static InterruptHandle* made = new (storage) InterruptHandle();
-  return *made;
-}
-InterruptHandle* signalHandle = nullptr;
+const Interruptible* target = nullptr;
 
 void arm(std::chrono::nanoseconds duration) {
   if (!timerExists) return;
@@ -52,7 +47,7 @@ void onCtrlC(int) {
   int savedErrno = errno;
   if (ctrlCCount.fetch_add(1) > 0) endNow(kInterrupted);
   reason = kInterrupted;
-  signalHandle->interrupt();
+  target->interrupt();
   arm(kGrace);
   errno = savedErrno;
 }
@@ -62,7 +57,7 @@ void onTimer(int) {
   int savedErrno = errno;
   if (int code = reason.load()) endNow(code);
   reason = kTimeout;
-  signalHandle->interrupt();
+  target->interrupt();
   arm(kGrace);
   errno = savedErrno;
 }
@@ -75,9 +70,8 @@ void install(int number, void (*handler)(int)) {
   sigaction(number, &action, nullptr);
 }
 
-bool prepare(const InterruptHandle& h) {
-  handle() = h;
-  signalHandle = &handle();
+bool prepare(const Interruptible& t) {
+  if (!target) target = new Interruptible(t);
   if (timerExists) return true;
   sigevent event{};
   event.sigev_notify = SIGEV_SIGNAL;
@@ -89,16 +83,16 @@ bool prepare(const InterruptHandle& h) {
 
 }  // namespace
 
-void interruptOnCtrlC(const InterruptHandle& h) {
+void interruptOnCtrlC(const Interruptible& t) {
   struct sigaction old {};
   sigaction(SIGINT, nullptr, &old);
   if (old.sa_handler == SIG_IGN) return;  // as in a background job
-  prepare(h);
+  prepare(t);
   install(SIGINT, onCtrlC);
 }
 
-Result<void> interruptAfter(Store& store, std::chrono::nanoseconds duration) {
-  if (!prepare(store.interruptHandle())) {
+Result<void> interruptAfter(const Interruptible& t, std::chrono::nanoseconds duration) {
+  if (!prepare(t)) {
     return std::unexpected(Error::make(ErrorKind::Resource, strerror(errno)));
   }
   arm(duration);

@@ -50,6 +50,7 @@ void addOptions(CommandLine& line, RunOptions& o) {
     return app.add_option(name, into, help)->type_name(type);
   };
   many("--dir", o.wasi.directories, "Let the program use a folder, under the same or another name", "HOST[::GUEST]");
+  many("--dir-ro", o.wasi.readOnlyDirectories, "The same, but nothing in it can be changed", "HOST[::GUEST]");
   many("--env", o.wasi.environment, "Set an environment variable, or pass one on", "NAME[=VALUE]");
   many("--listen", o.wasi.listeners, "Give the program a listening TCP socket", "HOST:PORT");
   one("--argv0", o.wasi.programName, "The program's own name in its arguments (default: the file's)", "NAME");
@@ -204,6 +205,16 @@ Result<void> preload(const Engine& engine, Store& store, Linker& linker, const A
   return {};
 }
 
+Result<std::shared_ptr<WasiContext>> addWasi(Linker& linker, const RunOptions& o) {
+  WasiOptions options = o.wasi;
+  if (options.programName.empty()) options.programName = o.file;
+  if (o.invoke.empty()) options.arguments = o.guestArguments;
+  auto context = makeWasi(options);
+  if (!context) return context;
+  if (auto added = addToLinker(linker, *context); !added) return std::unexpected(added.error());
+  return context;
+}
+
 Result<void> execute(const RunOptions& o, Settings& s) {
   Engine engine(s.config);
   auto module = loadModule(engine, o.file, s.load);
@@ -211,16 +222,13 @@ Result<void> execute(const RunOptions& o, Settings& s) {
   if (auto found = checkEntry(o, *module); !found) return found;
 
   Store store(engine, s.limits);
-  interruptOnCtrlC(store.interruptHandle());
-  if (s.timeout) {
-    if (auto armed = interruptAfter(store, *s.timeout); !armed) return armed;
-  }
   Linker linker(engine);
-  WasiOptions wasi = o.wasi;
-  if (wasi.programName.empty()) wasi.programName = o.file;
-  if (o.invoke.empty()) wasi.arguments = o.guestArguments;
-  auto context = addWasi(linker, wasi);
-  if (!context) return std::unexpected(context.error());
+  auto wasi = addWasi(linker, o);
+  if (!wasi) return std::unexpected(wasi.error());
+  interruptOnCtrlC({store.interruptHandle(), *wasi});
+  if (s.timeout) {
+    if (auto armed = interruptAfter({store.interruptHandle(), *wasi}, *s.timeout); !armed) return armed;
+  }
   if (auto ready = preload(engine, store, linker, o.preloads, s.load); !ready) return ready;
 
   auto instance = linker.instantiate(store, *module);
