@@ -1,0 +1,31 @@
+// Runs conformance scripts.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "wattle/wattle.hpp"
+
+namespace wattle::spec {
+
+struct Failure {
+  uint32_t line = 0;
+  std::string message;
+};
+
+// What came of one script. Every command counts: an assertion that holds, a module that instantiates.
+struct ScriptResultCounts {
+  uint64_t passed = 0;
+  uint64_t failed = 0;
+  // Refused or trapped as it should, but for a reason other than the script's, or with other words. No failures.
+  uint64_t otherWords = 0;
+  std::vector<Failure> failures;  // in order; all of them
+  std::vector<Failure> wordings;  // the same for otherWords
+};
+
+// Runs all commands, also after failures. `source` is the script's text.
+ScriptResultCounts runScript(const Engine& engine, std::string_view source);
+
+}  // namespace wattle::spec
