@@ -46,9 +46,8 @@ std::optional<std::string> readText(const std::string& path) {
   return std::string(std::istreambuf_iterator<char>(in), {});
 }
 
-bool isExpectedToFail(const std::string& path, const std::set<std::string>& expected) {
-  return std::ranges::any_of(expected,
-                             [&](const std::string& name) { return path == name || path.ends_with("/" + name); });
+bool isExpectedToFail(const std::string& path, const SuiteOptions& options) {
+  return options.expectedFailures.contains(fs::path(path).lexically_relative(options.root).generic_string());
 }
 
 // Where a failure is expected, a crash is one too: run in a child.
@@ -64,7 +63,7 @@ FileResult runInChild(const Engine& engine, const std::string& source, FileResul
 
 FileResult runFile(const Engine& engine, const std::string& path, const SuiteOptions& options) {
   FileResult result{.path = path, .counts = {}, .problem = {}};
-  result.expectedToFail = isExpectedToFail(path, options.expectedFailures);
+  result.expectedToFail = isExpectedToFail(path, options);
   auto source = readText(path);
   if (!source) {
     result.problem = "cannot be read";

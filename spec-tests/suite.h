@@ -29,6 +29,7 @@ struct FileResult {
 
 struct SuiteOptions {
   std::set<std::string> expectedFailures;
+  std::string root = ".";  // what their paths are relative to
   unsigned jobs = 1;
 };
 

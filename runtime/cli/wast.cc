@@ -15,6 +15,7 @@ namespace {
 struct WastOptions {
   Arguments paths;
   std::string expectations;
+  std::string root = ".";
   size_t shown = 10;
   unsigned jobs = 1;
   bool words = false;
@@ -96,6 +97,7 @@ int wastCommand(const Arguments& arguments) {
   app.add_option("-j,--jobs", o.jobs, "Scripts to run at once")->type_name("N");
   app.add_option("--expectations", o.expectations, "List of scripts that are to fail; must be exact")
       ->type_name("LIST");
+  app.add_option("--root", o.root, "Folder that the paths of LIST are relative to")->type_name("DIR");
   app.add_option("--failures", o.shown, "Failures to show of each script (default 10)")->type_name("N");
   app.add_flag("--words", o.words, "Also show where a refusal or trap has other words than the script's");
   app.add_flag("-q,--quiet", o.quiet, "Show only scripts that fail");
@@ -109,7 +111,7 @@ int wastCommand(const Arguments& arguments) {
   if (auto done = line.parse(arguments)) return *done;
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
-  spec::SuiteOptions options{.expectedFailures = {}, .jobs = o.jobs};
+  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .jobs = o.jobs};
   if (!o.expectations.empty()) {
     auto expected = spec::readExpectations(o.expectations);
     if (!expected) return usageError("{}", expected.error());
