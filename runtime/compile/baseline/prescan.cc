@@ -137,14 +137,15 @@ void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
   weights_.assign(localCount, 0);
   loops_.clear();
   open_.clear();
-  hasCalls_ = hasVectors_ = false;
+  hasCalls_ = usesMemory_ = hasVectors_ = false;
   const uint8_t* end = instructions.data() + instructions.size();
   complete_ = scan(instructions.data(), end) == end;
-  if (!complete_) hasCalls_ = hasVectors_ = true;
+  if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = true;
 }
 
 // Returns where it stopped.
-const uint8_t* Prescan::scan(const uint8_t* p, const uint8_t* end) {
+const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
+  const uint8_t* p = start;
   uint32_t weight = 1;
   while (p < end) {
     const uint8_t* at = p;
@@ -160,7 +161,7 @@ const uint8_t* Prescan::scan(const uint8_t* p, const uint8_t* end) {
       case Step::Plain: break;
       case Step::Local: count(leb(p, end), weight); break;
       case Step::OpenLoop:
-        loops_.push_back({false});
+        loops_.push_back({static_cast<uint32_t>(at - start), false});
         open_.push_back({static_cast<uint32_t>(loops_.size() - 1), weight});
         if (weight < 4096) weight *= 8;
         break;
@@ -180,6 +181,7 @@ const uint8_t* Prescan::scan(const uint8_t* p, const uint8_t* end) {
         }
         break;
       case Step::MemArg: {
+        usesMemory_ = true;
         uint32_t flags = leb(p, end);
         if (flags & 64) skipLeb(p, end);
         skipLeb(p, end);

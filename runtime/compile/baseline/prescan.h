@@ -20,13 +20,19 @@ class Prescan {
 
   uint32_t weight(uint32_t local) const { return weights_[local]; }
   bool hasCalls() const { return hasCalls_; }          // anything that may clobber caller-saved registers
+  bool usesMemory() const { return usesMemory_; }      // loads or stores
   bool hasVectors() const { return hasVectors_; }      // some instruction with prefix 0xfd
   bool complete() const { return complete_; }          // reached the end; otherwise assume the worst
-  // Whether the n-th loop of the body (in order of appearance) has a call in it.
-  bool loopHasCalls(uint32_t ordinal) const { return !complete_ || ordinal >= loops_.size() || loops_[ordinal].hasCalls; }
+  // Whether the loop whose opcode stands at `offset` of the scanned instructions has a call in it. Asked in ascending order, with a
+  // cursor that starts at 0 (loops in dead code are never asked for).
+  bool loopHasCalls(uint32_t offset, uint32_t& cursor) const {
+    while (cursor < loops_.size() && loops_[cursor].offset < offset) ++cursor;
+    return !complete_ || cursor >= loops_.size() || loops_[cursor].hasCalls;
+  }
 
  private:
   struct Loop {
+    uint32_t offset;
     bool hasCalls;
   };
   struct Open {             // an enclosing construct
@@ -36,12 +42,13 @@ class Prescan {
   void count(uint32_t local, uint32_t weight) {
     if (local < weights_.size()) weights_[local] += weight;
   }
-  const uint8_t* scan(const uint8_t* p, const uint8_t* end);
+  const uint8_t* scan(const uint8_t* start, const uint8_t* end);
   void noteCall();
   std::vector<uint32_t> weights_;
   std::vector<Loop> loops_;
   std::vector<Open> open_;
   bool hasCalls_ = false;
+  bool usesMemory_ = false;
   bool hasVectors_ = false;
   bool complete_ = false;
 };

@@ -1,0 +1,232 @@
+// The frame of a function: prologue, parameters, epilogue, and the code that stands out of line.
+//
+//   [rbp + 16 ..]   stack arguments
+//   [rbp + 8]       return address
+//   [rbp]           caller's rbp
+//   [rbp - 8]       VM context                        kContextSlot
+//   [rbp - 16]      results pointer, if any           kResultsSlot
+//   [rbp - 24..40]  rbx, r12, r15, if used            kSavedSlot
+//   ...             slots of locals                   (LocalHomes)
+//   ...             slots of operands, growing down   (slotOffset)
+//   [rsp ..]        area for memory results of callees
+#include "runtime/compile/baseline/compiler.h"
+
+#include <bit>
+
+#include "runtime/compile/baseline/frame.h"
+
+namespace wattle::compile::baseline {
+
+namespace {
+constexpr Gpr kSaved[] = {Gpr::rbx, Gpr::r12, Gpr::r15};
+// A leaf may use this much stack without a check: far less than what the store keeps in reserve below its limit.
+constexpr int32_t kUncheckedFrame = 4096;
+}  // namespace
+
+Compiler::Compiler(const ModuleContext& context) : ctx_(context), module_(*context.module), as_(64 * 1024) {
+  as_.avx = context.cpu.has(x64::CpuFeature::avx2);
+  stack_.resize(256);
+  stackEnd_ = stack_.data() + stack_.size();
+}
+
+void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
+  function_ = functionIndex;
+  as_.reset();
+  as_.ensure(4 * kRoomPerInstruction);
+  top_ = stack_.data();
+  localRefs_ = 0;
+  loopCursor_ = 0;
+  maxSlots_ = 0;
+  resultsArea_ = 0;
+  facts_ = {};
+  hasStackCheck_ = forceStackCheck;
+  needsStackCheck_ = false;
+  callSites_.clear();
+  positions_.clear();
+  traps_.clear();
+  safepoints_.clear();
+  constants_.clear();
+}
+
+void Compiler::notePosition() {
+  uint64_t at = decoder_->instructionOffset();
+  if (!positions_.empty() && positions_.back().code == static_cast<uint32_t>(as_.pos())) positions_.back().module = at;
+  else positions_.push_back({static_cast<uint32_t>(as_.pos()), at});
+}
+
+void Compiler::begin(std::span<const ValType> locals) {
+  const frontend::FuncType& type = module_.funcType(function_);
+  bodyStart_ = decoder_->nextOffset();
+  const frontend::Range& body = module_.functions[function_].body;
+  scan_.run(ctx_.bytes.subspan(bodyStart_, body.offset + body.size - bodyStart_), static_cast<uint32_t>(locals.size()));
+  int32_t lowest = homes_.assign(locals, scan_, kFrameTop);
+  tempGprs_ = kTemps;
+  for (Gpr r : kCallerSavedPins) {
+    if (!(homes_.usedGprPins() & bit(r))) tempGprs_ |= bit(r);
+  }
+  tempXmms_ = kFloatTemps | (kFloatPins & ~homes_.usedXmmPins());
+  bool wide = scan_.hasVectors() || ctx_.anyVectorTypes || hasVector(locals);
+  slotSize_ = wide ? 16 : 8;
+  slotBase_ = wide ? lowest & ~15 : lowest;
+  hasStackCheck_ |= scan_.hasCalls() || slotBase_ < -kUncheckedFrame / 2;
+  hasResultsPointer_ = ResultPlaces(type).inMemory > 0;
+  as_.ensure(4 * kRoomPerInstruction + locals.size() * 24);
+  prologue(type);
+  resetRegisters();
+}
+
+void Compiler::prologue(const frontend::FuncType& type) {
+  as_.push(Gpr::rbp);
+  as_.mov(w64, Gpr::rbp, Gpr::rsp);
+  as_.sub(w64, Gpr::rsp, 0x7fffffff);   // patched when the frame's size is known
+  frameSizeAt_ = as_.pos() - 4;
+  as_.mov(w64, Mem(Gpr::rbp, kContextSlot), kContext);
+  if (hasStackCheck_) {
+    as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+    as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
+    safepoints_.push_back({{}, {}, true, bodyStart_});
+    as_.jcc(Cond::b, safepoints_.back().label);
+    as_.bind(safepoints_.back().back);
+  }
+  if (hasResultsPointer_) as_.mov(w64, Mem(Gpr::rbp, kResultsSlot), Gpr::rdi);
+  for (size_t i = 0; i < std::size(kSaved); ++i) {
+    if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, Mem(Gpr::rbp, kSavedSlot(i)), kSaved[i]);
+  }
+  moveParameters(type);
+  if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  zeroLocals(static_cast<uint32_t>(type.params.size()));
+  facts_.valid = homes_.volatilePins();
+  facts_.clean = 0;
+}
+
+// Arguments go to their homes: first those that go to memory, then the registers, as a parallel move.
+void Compiler::moveParameters(const frontend::FuncType& type) {
+  ArgumentPlaces places(type);
+  RegisterMoves moves;
+  FloatMoves floatMoves;
+  for (uint32_t i = 0; i < type.params.size(); ++i) {
+    ArgumentPlace place = places.next(type.params[i]);
+    const LocalHome& home = homes_[i];
+    Mem slot(Gpr::rbp, home.slot);
+    if (home.pin == kNoPin && scan_.complete() && scan_.weight(i) == 0) continue;
+    bool pinned = home.pin != kNoPin;
+    if (place.where == ArgumentPlace::Integer) {
+      if (pinned) moves.add(static_cast<Gpr>(home.pin), place.gpr());
+      else as_.mov(w64, slot, place.gpr());
+    } else if (place.where == ArgumentPlace::Float) {
+      if (pinned) floatMoves.add(static_cast<Xmm>(home.pin), place.xmm());
+      else store(slot, Operand{Where::Xmm, home.type, place.reg, 0, 0});
+    } else if (!pinned) {
+      Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
+      home.type == Type::V128 ? as_.movups(kFloatScratch, from) : as_.movq(kFloatScratch, from);
+      home.type == Type::V128 ? as_.movups(slot, kFloatScratch) : as_.movq(slot, kFloatScratch);
+    }
+  }
+  moves.emit(as_, kScratch);
+  floatMoves.emit(as_, kFloatScratch);
+  ArgumentPlaces again(type);
+  for (uint32_t i = 0; i < type.params.size(); ++i) {   // stack arguments into pins, now that all registers are read
+    ArgumentPlace place = again.next(type.params[i]);
+    const LocalHome& home = homes_[i];
+    if (place.where != ArgumentPlace::Stack || home.pin == kNoPin) continue;
+    Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
+    if (!isFloat(home.type)) as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), from);
+    else if (home.type == Type::V128) as_.movups(static_cast<Xmm>(home.pin), from);
+    else if (home.type == Type::F64) as_.movsd(static_cast<Xmm>(home.pin), from);
+    else as_.movss(static_cast<Xmm>(home.pin), from);
+  }
+}
+
+void Compiler::zeroLocals(uint32_t first) {
+  bool zeroReady = false;
+  for (uint32_t i = first; i < homes_.count(); ++i) {
+    const LocalHome& home = homes_[i];
+    if (home.pin != kNoPin) {
+      isFloat(home.type) ? as_.zero(static_cast<Xmm>(home.pin)) : as_.zero(static_cast<Gpr>(home.pin));
+      continue;
+    }
+    if (scan_.complete() && scan_.weight(i) == 0) continue;
+    Mem slot(Gpr::rbp, home.slot);
+    if (home.type == Type::V128) {
+      if (!zeroReady) as_.zero(kFloatScratch);
+      zeroReady = true;
+      as_.movups(slot, kFloatScratch);
+    } else {
+      as_.mov(w64, slot, 0);
+    }
+  }
+}
+
+void Compiler::epilogue() {
+  for (size_t i = 0; i < std::size(kSaved); ++i) {
+    if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, kSaved[i], Mem(Gpr::rbp, kSavedSlot(i)));
+  }
+  as_.leave();
+}
+
+// --- traps -------------------------------------------------------------------------------------------------------
+
+void Compiler::trapIf(Cond cond, TrapReason reason) {
+  traps_.push_back({{}, reason, recordPositions_ ? decoder_->instructionOffset() : 0});
+  as_.jcc(cond, traps_.back().label);
+}
+
+void Compiler::trapOnStatus() {
+  as_.test(w32, Gpr::rax, Gpr::rax);
+  trapIf(Cond::ne, TrapReason::InRax);
+}
+
+// Compares rsp with the store's limit; crossed, it asks the safepoint stub, which keeps all registers.
+void Compiler::safepoint() {
+  as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+  as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
+  safepoints_.push_back({{}, {}, false, recordPositions_ ? decoder_->instructionOffset() : 0});
+  as_.jcc(Cond::b, safepoints_.back().label);
+  as_.bind(safepoints_.back().back);
+}
+
+x64::Label& Compiler::pooled(uint64_t low, uint64_t high, bool wide) {
+  for (PooledConstant& c : constants_) {
+    if (c.low == low && c.high == high && c.wide == wide) return c.label;
+  }
+  return constants_.emplace_back(PooledConstant{low, high, wide, {}}).label;
+}
+
+// Called at the function's end: the frame's size is known.
+void Compiler::emitOutOfLine() {
+  int64_t frame = -static_cast<int64_t>(slotBase_) + static_cast<int64_t>(maxSlots_) * slotSize_ + resultsArea_;
+  frame = (frame + 15) & ~15;
+  if (frame > (1 << 28)) return refuse("frame of this size");
+  as_.write32(frameSizeAt_, static_cast<int32_t>(frame));
+  if (!hasStackCheck_ && frame > kUncheckedFrame) needsStackCheck_ = true;
+
+  auto position = [&](uint64_t module) {
+    if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), module});
+  };
+  for (OutOfLineSafepoint& s : safepoints_) {
+    as_.ensure(64);
+    position(s.position);
+    as_.bind(s.label);
+    // A frame that overflows may reach below the guard page; the stub must not run there.
+    if (s.isPrologue) as_.add(w64, Gpr::rsp, static_cast<int32_t>(frame) - 16);
+    as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, builtins)));
+    as_.call(Mem(kScratch, offsetof(abi::BuiltinTable, safepointStub)));
+    if (s.isPrologue) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(frame) - 16);
+    as_.jmp(s.back);
+  }
+  for (OutOfLineTrap& t : traps_) {
+    as_.ensure(16);
+    position(t.position);
+    as_.bind(t.label);
+    trapHere(t.reason);
+  }
+  for (PooledConstant& c : constants_) {
+    as_.ensure(64);
+    as_.alignData(c.wide ? 16 : 8);
+    as_.bind(c.label);
+    as_.emit64(c.low);
+    if (c.wide) as_.emit64(c.high);
+  }
+}
+
+}  // namespace wattle::compile::baseline

@@ -1,0 +1,438 @@
+// The baseline compiler: a sink of the body decoder that emits x86-64 code as it is told of instructions, in one pass.
+//
+//   operands   An abstract stack (operand.h) mirrors the validator's: constants, names of locals, registers, spilled slots. Code is
+//              emitted only when an instruction needs its operands somewhere, so constants become immediates and locals become
+//              register or memory operands.
+//   locals     Fixed homes for the whole function (locals.h).
+//   joins      Entering a block spills whatever the stack still holds in registers (in compiled code that is rare), so that
+//              inside a block everything below is immutable. A label then has only its results to place: one result in rax or xmm0,
+//              several in their slots.
+//   flags      A comparison followed by br_if, if, select or eqz leaves its result in the flags.
+//   targets    An instruction followed by local.set/local.tee of a pinned local computes straight into that register.
+//   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
+//
+// Files: compiler.cc (function frame), operands.cc (stack), control.cc, calls.cc, memory.h (accesses), integer.h, float.h,
+// simd*.h (arithmetic), references.cc (references, tables, bulk operations).
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "frontend/module.h"
+#include "frontend/validate/function_decoder.h"
+#include "frontend/validate/sink.h"
+#include "runtime/compile/abi/registers.h"
+#include "runtime/compile/abi/trap_reason.h"
+#include "runtime/compile/abi/vmcontext.h"
+#include "runtime/compile/baseline/locals.h"
+#include "runtime/compile/baseline/operand.h"
+#include "runtime/compile/baseline/prescan.h"
+#include "runtime/compile/compile.h"
+#include "runtime/compile/x64/assembler.h"
+#include "runtime/compile/x64/cpu_features.h"
+
+namespace wattle::compile::baseline {
+
+using abi::TrapReason;
+using frontend::MemArg;
+using frontend::Op;
+using frontend::ValType;
+using x64::AluOp;
+using x64::Cond;
+using x64::Mem;
+using x64::w16;
+using x64::w32;
+using x64::w64;
+using x64::w8;
+using x64::Width;
+
+// A direct call whose target is patched when all functions have their place.
+struct CallSite {
+  uint32_t position;  // of the rel32, in the function's code
+  uint32_t function;
+};
+
+// From a code offset to the instruction it was emitted for.
+struct Position {
+  uint32_t code;
+  uint64_t module;
+};
+
+// What stays the same for all functions of a module.
+struct ModuleContext {
+  const frontend::ModuleInfo* module = nullptr;
+  std::span<const uint8_t> bytes;
+  const abi::Layout* layout = nullptr;
+  Settings settings;
+  x64::CpuFeatures cpu;
+  bool anyVectorTypes = false;  // v128 in some function type
+};
+
+class Compiler : public frontend::NullSink {
+ public:
+  using Decoder = frontend::FunctionDecoder<Compiler>;
+
+  struct Label {
+    x64::Label target;      // where branches go
+    x64::Label elseLabel;   // of an `if`: the second arm
+    PinFacts facts;         // at `target`
+    PinFacts elseFacts;
+    uint32_t base = 0;      // operand stack height below the parameters
+    bool hasFacts = false;  // some edge has arrived
+  };
+  using Ctl = frontend::Control<Label>;
+  static constexpr size_t kRoomPerInstruction = 512;  // what ensure() makes before each instruction
+
+  explicit Compiler(const ModuleContext& context);
+
+  // --- one function -----------------------------------------------------------------------------------------------
+  void startFunction(uint32_t functionIndex, bool forceStackCheck);  // before Decoder::run
+  std::span<const uint8_t> code() const { return {as_.data(), as_.size()}; }
+  std::span<const CallSite> callSites() const { return callSites_; }
+  // The function left out its stack check but has too large a frame: compile once more with forceStackCheck.
+  bool needsStackCheck() const { return needsStackCheck_; }
+  const char* unsupported() const { return unsupported_; }
+  void recordPositions(bool on) { recordPositions_ = on; }
+  std::span<const Position> positions() const { return positions_; }
+
+  // --- called by the decoder (sink.h) -------------------------------------------------------------------------------
+  void attach(Decoder& decoder) { decoder_ = &decoder; }
+  void nextInstruction() {
+    as_.ensure(kRoomPerInstruction);
+    if (recordPositions_) [[unlikely]] notePosition();
+  }
+  void begin(std::span<const ValType> locals);
+  void finish() {}
+
+  template <Op> void simple();
+  template <Op> void lane(uint8_t lane);
+  template <Op> void memory(const MemArg& arg);
+  template <Op> void memoryLane(const MemArg& arg, uint8_t lane);
+  void shuffle(const std::array<uint8_t, 16>& lanes);
+  void constI32(int32_t v) { push({Where::Const, Type::I32, 0, 0, static_cast<int64_t>(static_cast<uint32_t>(v))}); }
+  void constI64(int64_t v) { push({Where::Const, Type::I64, 0, 0, v}); }
+  void constF32(uint32_t bits) { push({Where::Const, Type::F32, 0, 0, static_cast<int64_t>(bits)}); }
+  void constF64(uint64_t bits) { push({Where::Const, Type::F64, 0, 0, static_cast<int64_t>(bits)}); }
+  void constV128(const std::array<uint8_t, 16>& bytes);
+  void atomicFence() { as_.mfence(); }
+
+  void drop(ValType);
+  void select(ValType);
+  void localGet(uint32_t i, ValType) {
+    ++localRefs_;
+    push({Where::Local, homes_[i].type, 0, i, 0});
+  }
+  void localSet(uint32_t i, ValType);
+  void localTee(uint32_t i, ValType);
+  void globalGet(uint32_t);
+  void globalSet(uint32_t);
+
+  void block(Ctl&);
+  void loop(Ctl&);
+  void ifOp(Ctl&);
+  void elseOp(Ctl&, bool fallthrough);
+  void end(Ctl&, bool fallthrough);
+  void unreachable() { trapHere(TrapReason::Unreachable); }
+  void br(uint32_t depth);
+  void brIf(uint32_t depth);
+  void brTable(std::span<const uint32_t> depths);
+  void returnOp();
+  void call(uint32_t function);
+  void callIndirect(uint32_t type, uint32_t table);
+  void callRef(uint32_t type);
+  void returnCall(uint32_t function);
+  void returnCallIndirect(uint32_t type, uint32_t table);
+  void returnCallRef(uint32_t type);
+
+  void tryTable(Ctl&, std::span<const frontend::CatchClause>) { refuse("exception handling"); }
+  void throwOp(uint32_t) { refuse("exception handling"); }
+  void throwRef() { refuse("exception handling"); }
+  void tryOp(Ctl&) { refuse("exception handling"); }
+  void rethrow(uint32_t) { refuse("exception handling"); }
+
+  void refNull(ValType) { push({Where::Const, Type::I64, 0, 0, 0}); }
+  void refIsNull(ValType);
+  void refFunc(uint32_t function);
+  void refAsNonNull(ValType);
+  void brOnNull(uint32_t depth, ValType);
+  void brOnNonNull(uint32_t depth, ValType);
+  void refEq() { refuse("garbage collection"); }
+  void refTest(ValType, ValType) { refuse("garbage collection"); }
+  void refCast(ValType, ValType) { refuse("garbage collection"); }
+  void brOnCast(uint32_t, ValType, ValType, bool) { refuse("garbage collection"); }
+  void anyConvertExtern(ValType) { refuse("garbage collection"); }
+  void externConvertAny(ValType) { refuse("garbage collection"); }
+  void refI31() { refuse("garbage collection"); }
+  void i31Get(bool) { refuse("garbage collection"); }
+  void refGetDesc(uint32_t, bool) { refuse("custom descriptors"); }
+  void refCastDescEq(ValType, ValType) { refuse("custom descriptors"); }
+  void brOnCastDescEq(uint32_t, ValType, ValType, bool) { refuse("custom descriptors"); }
+  void structNew(uint32_t, bool, bool) { refuse("garbage collection"); }
+  void structGet(uint32_t, uint32_t, Extend) { refuse("garbage collection"); }
+  void structSet(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayNew(uint32_t, bool) { refuse("garbage collection"); }
+  void arrayNewFixed(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayNewData(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayNewElem(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayGet(uint32_t, Extend) { refuse("garbage collection"); }
+  void arraySet(uint32_t) { refuse("garbage collection"); }
+  void arrayLen() { refuse("garbage collection"); }
+  void arrayFill(uint32_t) { refuse("garbage collection"); }
+  void arrayCopy(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayInitData(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void arrayInitElem(uint32_t, uint32_t) { refuse("garbage collection"); }
+
+  void tableGet(uint32_t table);
+  void tableSet(uint32_t table);
+  void tableSize(uint32_t table);
+  void tableGrow(uint32_t table);
+  void tableFill(uint32_t table);
+  void tableCopy(uint32_t dst, uint32_t src);
+  void tableInit(uint32_t table, uint32_t segment);
+  void elemDrop(uint32_t segment);
+  void memorySize(uint32_t memory);
+  void memoryGrow(uint32_t memory);
+  void memoryFill(uint32_t memory);
+  void memoryCopy(uint32_t dst, uint32_t src);
+  void memoryInit(uint32_t memory, uint32_t segment);
+  void dataDrop(uint32_t segment);
+
+ private:
+  // --- operand stack (operands.cc) ----------------------------------------------------------------------------------
+  void push(const Operand& o) {
+    if (top_ == stackEnd_) [[unlikely]] growStack();
+    *top_++ = o;
+  }
+  // A popped slot operand keeps its frame slot's number in `index`.
+  Operand pop() {
+    Operand o = *--top_;
+    localRefs_ -= o.where == Where::Local;
+    return o;
+  }
+  uint32_t height() const { return static_cast<uint32_t>(top_ - stack_.data()); }
+  void truncate(uint32_t height);   // forgets entries and frees what they own
+  void growStack();
+  void pushGpr(Type type, Gpr r) { push({Where::Gpr, type, static_cast<uint8_t>(r), 0, 0}); }
+  void pushXmm(Type type, Xmm r) { push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0}); }
+
+  // Registers an instruction owns are neither free nor on the stack; give them back by release() or push them.
+  Gpr allocGpr() {
+    if (!freeGpr_) [[unlikely]] spillOneGpr();
+    unsigned r = lowest(freeGpr_);
+    freeGpr_ &= freeGpr_ - 1;
+    return static_cast<Gpr>(r);
+  }
+  Xmm allocXmm() {
+    if (!freeXmm_) [[unlikely]] spillOneXmm();
+    unsigned r = lowest(freeXmm_);
+    freeXmm_ &= freeXmm_ - 1;
+    return static_cast<Xmm>(r);
+  }
+  void freeReg(Gpr r) { freeGpr_ |= bit(r) & tempGprs_; }
+  void freeReg(Xmm r) { freeXmm_ |= bit(r) & tempXmms_; }
+  void release(const Operand& o) {
+    if (o.where == Where::Gpr) freeReg(o.gpr());
+    else if (o.where == Where::Xmm) freeReg(o.xmm());
+  }
+  // Takes a particular register for the instruction; a stack entry in it is moved away. `except`: registers the instruction holds.
+  void claim(Gpr r);
+  void claim(Xmm r);
+  void spillOneGpr();
+  void spillOneXmm();
+  void spill(Operand& entry, uint32_t position);
+  void spillAll(uint32_t from);     // entries from this height up: registers, locals and flags go to slots
+  int32_t slotOffset(uint32_t position) {
+    if (position >= maxSlots_) maxSlots_ = position + 1;
+    return slotBase_ - static_cast<int32_t>((position + 1) * slotSize_);
+  }
+  Mem slotMem(uint32_t position) { return Mem(Gpr::rbp, slotOffset(position)); }
+
+  // Reading operands. use: some register that holds the value, not to be changed (afterwards the operand owns it or names a pin).
+  Gpr use(Operand& o);
+  Xmm useXmm(Operand& o);
+  // toTemp: a register of the instruction's own with the value, to be changed. Flags are kept.
+  Gpr toTemp(Operand& o);
+  Xmm toTempXmm(Operand& o);
+  // The value in this very register, whatever it is now. Flags are kept. Does not release the operand.
+  void load(Gpr dst, const Operand& o);
+  void load(Xmm dst, const Operand& o);
+  void store(const Mem& dst, const Operand& o);   // Flags are kept; scratch registers are used
+  bool inMemory(const Operand& o) const {
+    return o.where == Where::Slot || (o.where == Where::Local && homes_[o.index].pin == kNoPin);
+  }
+  Mem memOf(const Operand& o) { return o.where == Where::Slot ? slotMem(o.index) : Mem(Gpr::rbp, homes_[o.index].slot); }
+  void materializeFlags(Operand& o);
+  static Width widthOf(Type t) { return t == Type::I32 ? w32 : w64; }
+  bool isPinned(const Operand& o, Gpr r) const {
+    return o.where == Where::Local && !isFloat(o.type) && homes_[o.index].pin == static_cast<uint8_t>(r);
+  }
+
+  // --- locals -------------------------------------------------------------------------------------------------------
+  // Loads a volatile pin whose register is out of date.
+  void validate(const LocalHome& home) {
+    if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]] reload(home);
+  }
+  void reload(const LocalHome& home);
+  void saveVolatilePins();       // before a call: slots become current; registers stay valid
+  void dropVolatilePins() { facts_.valid &= ~homes_.volatilePins(); }   // after it
+  void materializeLocal(uint32_t local);   // stack entries that name it take its present value
+  // The register the next instruction (local.set or local.tee) would move the result to, if it may be written now.
+  static constexpr uint8_t kNone = 0xff;
+  uint8_t targetPin(bool wantFloat);
+  Gpr resultGpr(uint8_t target) { return target != kNone ? static_cast<Gpr>(target) : allocGpr(); }
+  Xmm resultXmm(uint8_t target) { return target != kNone ? static_cast<Xmm>(target) : allocXmm(); }
+
+  // --- integer arithmetic (integer.h) -------------------------------------------------------------------------------
+  template <AluOp op, Type type, bool commutative> void binaryAlu();
+  template <Type type> void multiply();
+  template <x64::ShiftOp op, Type type> void shift();
+  template <Type type, bool isSigned, bool remainder> void divide();
+  template <Type type> void compare(Cond cond);
+  template <Type type> void eqz();
+  template <Type type, class F> void unaryInteger(F&& emit);   // emit(dst, Gpr src)
+  template <Type type> void countLeading();
+  template <Type type> void countTrailing();
+  template <Type type> void popcount();
+  void pushCondition(Cond cond);
+  void extendUnsigned();
+  void aluOperand(AluOp op, Width w, Gpr dst, const Operand& b);
+  void wideAdd(bool subtract);
+  void wideMultiply(bool isSigned);
+
+  // --- floats (float.h) ---------------------------------------------------------------------------------------------
+  template <class F> void binaryFloat(Type type, bool commutative, F&& emit);
+  template <class F> void unaryFloat(Type from, Type to, F&& emit);
+  template <bool isMin> void minMax(Type type);
+  void compareFloat(Type type, Cond cond, bool swap);
+  void compareFloatEquality(Type type, bool negated);
+  void truncate(Type from, Type to, bool isSigned, bool saturating);
+  void convertToFloat(Type from, Type to, bool isSigned);
+  void copysign(Type type);
+  void moveToFloat(Type to);
+  void moveToInteger(Type from);
+  void loadFloatBits(Xmm dst, Type type, uint64_t bits);
+
+  // --- memory accesses (memory.h) -----------------------------------------------------------------------------------
+  // The checked address of an access; `held` are registers to release after it.
+  struct Address {
+    Mem mem{Gpr::rax};
+    Operand held{};
+    Gpr extra = Gpr::rsp;      // a further temp, rsp: none
+  };
+  Address address(const MemArg& arg, uint32_t accessBytes);
+  void release(const Address& a) {
+    release(a.held);
+    if (a.extra != Gpr::rsp) freeReg(a.extra);
+  }
+  Address checkedAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
+  bool isGuarded(uint32_t memory) const;
+  Gpr memoryBaseFor(uint32_t memory, Address& a);
+  void storeConstant(const Mem& dst, Width w, uint64_t value);
+  template <Op> void loadOp(const MemArg&);
+  template <Op> void storeOp(const MemArg&);
+
+  // --- control (control.cc) -----------------------------------------------------------------------------------------
+  bool hasVector(std::span<const ValType> types) const;
+  void placeResults(const Ctl& c);           // the values a branch to c carries, from the top of the stack; pops nothing
+  void placeOne(const Operand& o, uint32_t position);
+  void pushResults(std::span<const ValType> types);  // as found at a label
+  void arrive(Label& label);                 // meets the label's facts, or weakens them
+  void resetRegisters() {
+    freeGpr_ = tempGprs_;
+    freeXmm_ = tempXmms_;
+  }
+  Cond popCondition();                       // pops an i32, leaves its truth in the flags
+  bool needsOwnEdge(const Ctl& c) const;
+  void safepoint();
+  bool isReturnLabel(uint32_t depth) const { return depth + 1 == decoder_->controlDepth(); }
+
+  // --- calls (calls.cc) ---------------------------------------------------------------------------------------------
+  void beforeCall(uint32_t from);            // everything that a call destroys is in the frame; entries from `from` up are arguments
+  void afterCall();
+  void emitArguments(const frontend::FuncType& type, bool tail);   // pops them
+  void pushCallResults(const frontend::FuncType& type);
+  void emitReturn();
+  void epilogue();
+  void leaveFrame(const frontend::FuncType& callee);   // of a tail call: the callee's arguments stand where ours did
+  void holdFuncRef();                        // pops a reference into rax
+  void tableFuncRef(uint32_t table);         // pops the index; the element, not null, is in rax
+  void checkSignature(uint32_t type);        // of the VMFuncRef in rax
+  void callHeld(const frontend::FuncType& type, bool tail);   // the VMFuncRef in rax
+  void pushBuiltinResult(bool is64);
+  void callImport(uint32_t function, const frontend::FuncType& type, bool tail);
+  // A builtin: the context, then `immediate` if given, then the top `operands` stack entries, which it pops. The result is in rax.
+  void callBuiltin(size_t offset, const uint64_t* immediate, unsigned operands);
+  void callBuiltin(size_t offset, uint64_t immediate, unsigned operands) { callBuiltin(offset, &immediate, operands); }
+
+  // --- traps and out-of-line code (compiler.cc) ---------------------------------------------------------------------
+  void trapHere(TrapReason reason) {
+    as_.ud2();
+    as_.emit8(static_cast<uint8_t>(reason));
+  }
+  void trapIf(Cond cond, TrapReason reason);
+  void trapOnStatus();         // eax != 0: its value is the reason
+  void emitOutOfLine();
+  void refuse(const char* feature) { unsupported_ = feature; }
+  void notePosition();
+  void prologue(const frontend::FuncType& type);
+  void moveParameters(const frontend::FuncType& type);
+  void zeroLocals(uint32_t firstDeclared);
+  uint8_t peek() const { return *decoder_->nextBytes(); }
+
+  struct OutOfLineTrap {
+    x64::Label label;
+    TrapReason reason;
+    uint64_t position;
+  };
+  struct OutOfLineSafepoint {
+    x64::Label label;
+    x64::Label back;
+    bool isPrologue;
+    uint64_t position;
+  };
+  struct PooledConstant {
+    uint64_t low, high;
+    bool wide;
+    x64::Label label;
+  };
+  x64::Label& pooled(uint64_t low, uint64_t high, bool wide);
+
+  const ModuleContext& ctx_;
+  const frontend::ModuleInfo& module_;
+  Decoder* decoder_ = nullptr;
+  x64::Assembler as_;
+  Prescan scan_;
+  LocalHomes homes_;
+  PinFacts facts_;
+
+  Operand* top_ = nullptr;
+  Operand* stackEnd_ = nullptr;
+  std::vector<Operand> stack_;
+  uint32_t localRefs_ = 0;          // stack entries of kind Local
+  RegSet freeGpr_ = 0, freeXmm_ = 0;
+  RegSet tempGprs_ = 0, tempXmms_ = 0;
+
+  uint32_t function_ = 0;
+  uint32_t loopCursor_ = 0;
+  uint64_t bodyStart_ = 0;          // module offset of the first instruction
+  int32_t slotBase_ = 0;            // rbp-relative; operand slots lie below
+  uint32_t slotSize_ = 8;
+  uint32_t maxSlots_ = 0;
+  uint32_t resultsArea_ = 0;        // bytes for the memory results of callees
+  int32_t frameSizeAt_ = 0;         // position of the imm32 in `sub rsp, imm32`
+  bool hasStackCheck_ = true;
+  bool hasResultsPointer_ = false;
+  bool needsStackCheck_ = false;
+  bool recordPositions_ = false;
+  const char* unsupported_ = nullptr;
+
+  std::vector<CallSite> callSites_;
+  std::vector<Position> positions_;
+  std::vector<OutOfLineTrap> traps_;
+  std::vector<OutOfLineSafepoint> safepoints_;
+  std::vector<PooledConstant> constants_;
+};
+
+}  // namespace wattle::compile::baseline

@@ -1,0 +1,338 @@
+// Blocks, branches and joins.
+//
+// At a label three things have to agree on all edges:
+//   the stack below the block   immutable since the block was entered (spillAll), so always agreed
+//   the label's values          one: in rax or xmm0; several: in their slots at the label's height (placeResults)
+//   the volatile pins           PinFacts (locals.h): intersected over the edges until the label is bound (arrive)
+#include "runtime/compile/baseline/compiler.h"
+#include "runtime/compile/baseline/frame.h"
+
+namespace wattle::compile::baseline {
+
+bool Compiler::hasVector(std::span<const ValType> types) const {
+  for (ValType t : types) {
+    if (t.kind() == frontend::ValKind::V128) return true;
+  }
+  return false;
+}
+
+// --- facts at joins ------------------------------------------------------------------------------------------------
+
+void Compiler::arrive(Label& label) {
+  if (!label.hasFacts) {
+    label.facts = facts_;
+    label.hasFacts = true;
+    return;
+  }
+  uint32_t all = homes_.volatilePins();
+  uint32_t load = 0, save = 0;
+  if (label.target.bound()) {
+    load = label.facts.valid & ~facts_.valid;
+    save = label.facts.clean & ~facts_.clean;
+  } else {
+    // Weaken what the label asks for; only a pin that would be neither valid nor clean costs code.
+    uint32_t lost = all & ~((label.facts.valid & facts_.valid) | (label.facts.clean & facts_.clean));
+    load = lost & label.facts.valid;
+    save = lost & label.facts.clean & ~load;
+  }
+  for (uint32_t p = load; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
+  for (uint32_t p = save; p; p &= p - 1) {
+    const LocalHome& home = homes_[homes_.localOfPin(lowest(p))];
+    store(Mem(Gpr::rbp, home.slot), Operand{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0});
+  }
+  facts_.clean |= save;
+  if (!label.target.bound()) {
+    label.facts.valid &= facts_.valid;
+    label.facts.clean &= facts_.clean;
+  }
+}
+
+// --- values at joins -----------------------------------------------------------------------------------------------
+
+// The values stay on the stack (a br_if may fall through); a single one is moved, and its entry with it.
+void Compiler::placeResults(const Ctl& c) {
+  std::span<const ValType> types = c.labelTypes();
+  if (types.empty()) return;
+  if (types.size() == 1) {
+    Operand o = pop();
+    if (isFloat(o.type)) {
+      if (o.where != Where::Xmm || o.xmm() != Xmm::xmm0) {
+        claim(Xmm::xmm0);
+        load(Xmm::xmm0, o);
+        release(o);
+      }
+      return pushXmm(o.type, Xmm::xmm0);
+    }
+    if (o.where != Where::Gpr || o.gpr() != Gpr::rax) {
+      claim(Gpr::rax);
+      load(Gpr::rax, o);
+      release(o);
+    }
+    return pushGpr(o.type, Gpr::rax);
+  }
+  uint32_t n = static_cast<uint32_t>(types.size());
+  uint32_t from = height() - n;
+  for (uint32_t i = 0; i < n; ++i) {
+    Operand& o = stack_[from + i];
+    if (o.where == Where::Flags) materializeFlags(o);
+    if (o.where == Where::Slot && o.index == c.label.base + i) continue;
+    store(slotMem(c.label.base + i), o);
+  }
+}
+
+void Compiler::pushResults(std::span<const ValType> types) {
+  if (types.size() == 1) {
+    Type type = typeOf(types[0]);
+    if (isFloat(type)) {
+      freeXmm_ &= ~bit(Xmm::xmm0);
+      return pushXmm(type, Xmm::xmm0);
+    }
+    freeGpr_ &= ~bit(Gpr::rax);
+    return pushGpr(type, Gpr::rax);
+  }
+  for (ValType t : types) push({Where::Slot, typeOf(t), 0, height(), 0});
+}
+
+// --- entering blocks -----------------------------------------------------------------------------------------------
+
+void Compiler::block(Ctl& c) {
+  uint32_t n = static_cast<uint32_t>(c.params.size());
+  uint32_t from = decoder_->controlDepth() > 1 ? decoder_->control(1).label.base : 0;
+  spillAll(from);
+  c.label.base = height() - n;
+}
+
+void Compiler::loop(Ctl& c) {
+  uint32_t n = static_cast<uint32_t>(c.params.size());
+  c.label.base = height() - n;
+  Operand single{};
+  if (n == 1) {
+    placeResults(c);
+    single = pop();
+  }
+  uint32_t from = decoder_->controlDepth() > 1 ? decoder_->control(1).label.base : 0;
+  spillAll(from);
+  for (uint32_t i = 0; n > 1 && i < n; ++i) {
+    Operand& o = stack_[c.label.base + i];
+    if (o.where == Where::Const) spill(o, c.label.base + i);
+  }
+  uint32_t offset = static_cast<uint32_t>(decoder_->instructionOffset() - bodyStart_);
+  if (!scan_.loopHasCalls(offset, loopCursor_)) {
+    // Nothing in the loop invalidates a pin: have all in registers, and never write slots back.
+    for (uint32_t p = homes_.volatilePins() & ~facts_.valid; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
+    facts_.clean = 0;
+  }
+  c.label.facts = facts_;
+  c.label.hasFacts = true;
+  as_.bind(c.label.target);
+  safepoint();
+  resetRegisters();
+  if (n == 1) pushResults(c.params);
+}
+
+void Compiler::ifOp(Ctl& c) {
+  Operand condition = pop();
+  uint32_t n = static_cast<uint32_t>(c.params.size());
+  uint32_t from = decoder_->controlDepth() > 1 ? decoder_->control(1).label.base : 0;
+  spillAll(from);
+  c.label.base = height() - n;
+  for (uint32_t i = c.label.base; i < height(); ++i) {
+    if (stack_[i].where == Where::Const) spill(stack_[i], i);   // both arms find their parameters in slots
+  }
+  push(condition);
+  localRefs_ += condition.where == Where::Local;
+  Cond cond = popCondition();
+  c.label.elseFacts = facts_;
+  as_.jcc(negate(cond), c.label.elseLabel);
+}
+
+void Compiler::elseOp(Ctl& c, bool fallthrough) {
+  if (fallthrough) {
+    placeResults(c);
+    arrive(c.label);
+    as_.jmp(c.label.target);
+  }
+  as_.bind(c.label.elseLabel);
+  facts_ = c.label.elseFacts;
+  truncate(c.label.base);
+  resetRegisters();
+  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+}
+
+void Compiler::end(Ctl& c, bool fallthrough) {
+  if (c.kind == frontend::ControlKind::Function) {
+    if (fallthrough) placeResults(c);
+    truncate(0);
+    if (fallthrough || c.label.target.used()) {
+      if (c.label.target.used()) as_.bind(c.label.target);
+      resetRegisters();
+      emitReturn();
+    }
+    emitOutOfLine();
+    return;
+  }
+  if (c.kind == frontend::ControlKind::Loop) {
+    if (!fallthrough) truncate(c.label.base), resetRegisters();
+    return;   // branches go to the header; what falls through is on the stack as it is
+  }
+  const bool openElse = c.kind == frontend::ControlKind::If;   // no else: the second arm passes the parameters through
+  if (openElse) {
+    bool jumped = false;
+    if (fallthrough) {
+      placeResults(c);
+      if (c.params.empty()) {
+        // Both arms meet here. The edge from the `if` has its code behind it, so its facts stand as those of a first arrival.
+        Label merged = c.label;
+        if (!merged.hasFacts) merged.facts = c.label.elseFacts, merged.hasFacts = true;
+        else {
+          uint32_t all = homes_.volatilePins();
+          uint32_t lost = all & ~((merged.facts.valid & c.label.elseFacts.valid) | (merged.facts.clean & c.label.elseFacts.clean));
+          if (lost) jumped = true;   // needs code on the edge: give it its own arm
+          else merged.facts.valid &= c.label.elseFacts.valid, merged.facts.clean &= c.label.elseFacts.clean;
+        }
+        if (!jumped) {
+          c.label.facts = merged.facts;
+          c.label.hasFacts = true;
+          arrive(c.label);
+          as_.bind(c.label.elseLabel);
+        }
+      } else {
+        jumped = true;
+      }
+      if (jumped) {
+        arrive(c.label);
+        as_.jmp(c.label.target);
+      }
+    }
+    if (!fallthrough || jumped) {
+      as_.bind(c.label.elseLabel);
+      facts_ = c.label.elseFacts;
+      truncate(c.label.base);
+      resetRegisters();
+      for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+      placeResults(c);
+      arrive(c.label);
+    }
+  } else if (fallthrough) {
+    placeResults(c);
+    arrive(c.label);
+  }
+  truncate(c.label.base);
+  resetRegisters();
+  if (!c.label.hasFacts) return;   // nothing arrives: dead from here on
+  as_.bind(c.label.target);
+  facts_ = c.label.facts;
+  pushResults(c.results);
+}
+
+// --- branches ------------------------------------------------------------------------------------------------------
+
+Cond Compiler::popCondition() {
+  Operand o = pop();
+  if (o.where == Where::Flags) return o.cond();
+  if (inMemory(o)) {
+    as_.cmp(w32, memOf(o), 0);
+  } else {
+    Gpr r = use(o);
+    as_.test(w32, r, r);
+  }
+  release(o);
+  return Cond::ne;
+}
+
+void Compiler::br(uint32_t depth) {
+  Ctl& c = decoder_->control(depth);
+  placeResults(c);
+  if (!isReturnLabel(depth)) arrive(c.label);
+  as_.jmp(c.label.target);
+}
+
+void Compiler::returnOp() { br(decoder_->controlDepth() - 1); }
+
+// Values of a branch that carries several have to move only when it is taken, unless they are in place already.
+bool Compiler::needsOwnEdge(const Ctl& c) const {
+  size_t n = c.labelTypes().size();
+  return n > 1 && height() - n != c.label.base;
+}
+
+void Compiler::brIf(uint32_t depth) {
+  Ctl& c = decoder_->control(depth);
+  Operand condition = pop();
+  if (c.labelTypes().size() == 1) {
+    // The value goes to its place on both ways; the condition must not be in that register, and flags are kept by moves.
+    if (condition.where == Where::Gpr && condition.gpr() == Gpr::rax && !isFloat(top_[-1].type)) {
+      as_.test(w32, Gpr::rax, Gpr::rax);
+      freeReg(Gpr::rax);
+      condition = {Where::Flags, Type::I32, static_cast<uint8_t>(Cond::ne), 0, 0};
+    }
+    placeResults(c);
+  }
+  push(condition);
+  localRefs_ += condition.where == Where::Local;
+  Cond cond = popCondition();
+  if (c.labelTypes().size() > 1) {
+    x64::Label skip;
+    PinFacts before = facts_;
+    as_.jcc(negate(cond), skip);
+    placeResults(c);
+    if (!isReturnLabel(depth)) arrive(c.label);
+    as_.jmp(c.label.target);
+    as_.bind(skip);
+    // What the edge loaded or saved did not happen on this way.
+    facts_ = before;
+    return;
+  }
+  if (!isReturnLabel(depth)) arrive(c.label);
+  as_.jcc(cond, c.label.target);
+}
+
+void Compiler::brTable(std::span<const uint32_t> depths) {
+  Operand index = pop();
+  Ctl& last = decoder_->control(depths.back());
+  size_t arity = last.labelTypes().size();
+  Gpr r = toTemp(index);
+  if (arity == 1) {
+    if (r == Gpr::rax && !isFloat(top_[-1].type)) {
+      Gpr other = allocGpr();
+      as_.mov(w32, other, r);
+      freeReg(r);
+      r = other;
+    }
+    placeResults(last);
+  }
+  // Facts: bound targets are met here once for all; the others are weakened.
+  if (arity <= 1) {
+    for (uint32_t depth : depths) {
+      if (!isReturnLabel(depth)) arrive(decoder_->control(depth).label);
+    }
+  }
+  uint32_t count = static_cast<uint32_t>(depths.size()) - 1;
+  x64::Label table, fallback;
+  as_.ensure(kRoomPerInstruction + (count + 1) * 64);
+  as_.cmp(w32, r, static_cast<int32_t>(count));
+  if (arity <= 1) {
+    as_.jcc(Cond::ae, last.label.target);
+    as_.jumpTable(r, kScratch, table);
+    as_.bind(table);
+    for (uint32_t i = 0; i < count; ++i) as_.rel32(decoder_->control(depths[i]).label.target);
+    return;
+  }
+  // Several values: each target has an edge of its own that places them.
+  std::vector<x64::Label> edges(count + 1);
+  as_.jcc(Cond::ae, edges[count]);
+  as_.jumpTable(r, kScratch, table);
+  as_.bind(table);
+  for (uint32_t i = 0; i < count; ++i) as_.rel32(edges[i]);
+  PinFacts before = facts_;
+  for (uint32_t i = 0; i <= count; ++i) {
+    as_.ensure(kRoomPerInstruction + arity * 32);
+    as_.bind(edges[i]);
+    Ctl& c = decoder_->control(depths[i]);
+    facts_ = before;
+    placeResults(c);
+    if (!isReturnLabel(depths[i])) arrive(c.label);
+    as_.jmp(c.label.target);
+  }
+}
+
+}  // namespace wattle::compile::baseline

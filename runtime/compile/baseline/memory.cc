@@ -1,0 +1,44 @@
+// Addresses that need a bounds check.
+#include "runtime/compile/baseline/memory.h"
+
+namespace wattle::compile::baseline {
+
+// index + offset + size <= the memory's size, without wrapping. The result may be based on the scratch register, so the caller
+// uses it at once.
+Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Operand index) {
+  Address a;
+  Gpr r = use(index);
+  a.held = index;
+  a.extra = allocGpr();
+  const int32_t slot = static_cast<int32_t>(ctx_.layout->memory(arg.memory));
+  as_.mov(w64, a.extra, Mem(kContext, slot + static_cast<int32_t>(offsetof(abi::VMMemorySlot, memory))));
+  uint64_t beyond;
+  if (__builtin_add_overflow(arg.offset, static_cast<uint64_t>(bytes), &beyond)) {
+    as_.test(w64, Gpr::rsp, Gpr::rsp);   // never zero
+    trapIf(Cond::ne, TrapReason::MemoryOutOfBounds);
+  }
+  if (beyond <= INT32_MAX) {
+    as_.mov(w64, kScratch, r);
+    as_.add(w64, kScratch, static_cast<int32_t>(beyond));
+  } else {
+    as_.movImm64(kScratch, beyond);
+    as_.add(w64, kScratch, r);
+  }
+  if (module_.memories[arg.memory].type.is64) trapIf(Cond::b, TrapReason::MemoryOutOfBounds);
+  as_.cmp(w64, kScratch, Mem(a.extra, offsetof(abi::VMMemory, byteSize)));
+  trapIf(Cond::a, TrapReason::MemoryOutOfBounds);
+  Gpr base = kMemoryBase;
+  if (arg.memory != 0) {
+    as_.mov(w64, a.extra, Mem(a.extra, offsetof(abi::VMMemory, base)));
+    base = a.extra;
+  }
+  if (arg.offset <= INT32_MAX - 64) {
+    a.mem = Mem(base, r, 1, static_cast<int32_t>(arg.offset));
+  } else {
+    as_.add(w64, kScratch, base);
+    a.mem = Mem(kScratch, -static_cast<int32_t>(bytes));
+  }
+  return a;
+}
+
+}  // namespace wattle::compile::baseline

@@ -1,0 +1,352 @@
+// The operand stack: where values are, and getting them to where an instruction wants them.
+#include "runtime/compile/baseline/compiler.h"
+
+namespace wattle::compile::baseline {
+
+void Compiler::growStack() {
+  size_t used = height();
+  stack_.resize(stack_.size() * 2);
+  top_ = stack_.data() + used;
+  stackEnd_ = stack_.data() + stack_.size();
+}
+
+void Compiler::truncate(uint32_t newHeight) {
+  while (height() > newHeight) release(pop());
+}
+
+// --- out of registers --------------------------------------------------------------------------------------------
+
+void Compiler::spill(Operand& entry, uint32_t position) {
+  if (entry.where == Where::Local) --localRefs_;
+  store(slotMem(position), entry);
+  release(entry);
+  entry.where = Where::Slot;
+  entry.index = position;
+}
+
+// The deepest entry is the one that is needed last.
+void Compiler::spillOneGpr() {
+  for (uint32_t i = 0; i < height(); ++i) {
+    if (stack_[i].where == Where::Gpr && bit(stack_[i].gpr()) & tempGprs_) return spill(stack_[i], i);
+  }
+  // Every temp is held by the instruction itself: a bug of the compiler, and refused rather than miscompiled.
+  refuse("expression needs too many registers");
+  freeGpr_ = regs(Gpr::rax);
+}
+
+void Compiler::spillOneXmm() {
+  for (uint32_t i = 0; i < height(); ++i) {
+    if (stack_[i].where == Where::Xmm && bit(stack_[i].xmm()) & tempXmms_) return spill(stack_[i], i);
+  }
+  refuse("expression needs too many vector registers");
+  freeXmm_ = regs(Xmm::xmm0);
+}
+
+void Compiler::spillAll(uint32_t from) {
+  for (uint32_t i = from; i < height(); ++i) {
+    Operand& o = stack_[i];
+    if (o.where == Where::Const || o.where == Where::Slot) continue;
+    if (o.where == Where::Flags) materializeFlags(o);
+    spill(o, i);
+  }
+}
+
+void Compiler::claim(Gpr r) {
+  if (freeGpr_ & bit(r)) {
+    freeGpr_ &= ~bit(r);
+    return;
+  }
+  for (uint32_t i = height(); i-- > 0;) {
+    Operand& o = stack_[i];
+    if (o.where != Where::Gpr || o.gpr() != r) continue;
+    if (freeGpr_) {
+      Gpr other = allocGpr();
+      as_.mov(w64, other, r);
+      o.reg = static_cast<uint8_t>(other);
+    } else {
+      spill(o, i);
+      freeGpr_ &= ~bit(r);
+    }
+    return;
+  }
+}
+
+void Compiler::claim(Xmm r) {
+  if (freeXmm_ & bit(r)) {
+    freeXmm_ &= ~bit(r);
+    return;
+  }
+  for (uint32_t i = height(); i-- > 0;) {
+    Operand& o = stack_[i];
+    if (o.where != Where::Xmm || o.xmm() != r) continue;
+    if (freeXmm_) {
+      Xmm other = allocXmm();
+      as_.mov(other, r);
+      o.reg = static_cast<uint8_t>(other);
+    } else {
+      spill(o, i);
+      freeXmm_ &= ~bit(r);
+    }
+    return;
+  }
+}
+
+// --- moving values -----------------------------------------------------------------------------------------------
+
+void Compiler::load(Gpr dst, const Operand& o) {
+  switch (o.where) {
+    case Where::Gpr:
+      if (o.gpr() != dst) as_.mov(widthOf(o.type), dst, o.gpr());
+      break;
+    case Where::Const: as_.movImm64(dst, static_cast<uint64_t>(o.value)); break;
+    case Where::Slot: as_.mov(widthOf(o.type), dst, slotMem(o.index)); break;
+    case Where::Local: {
+      const LocalHome& home = homes_[o.index];
+      if (home.pin == kNoPin) {
+        as_.mov(widthOf(o.type), dst, Mem(Gpr::rbp, home.slot));
+      } else {
+        validate(home);
+        if (static_cast<uint8_t>(dst) != home.pin) as_.mov(widthOf(o.type), dst, static_cast<Gpr>(home.pin));
+      }
+      break;
+    }
+    case Where::Flags:
+      as_.setcc(o.cond(), dst);
+      as_.movzx8(dst, dst);
+      break;
+    case Where::Xmm: as_.mov(w64, dst, o.xmm()); break;
+  }
+}
+
+void Compiler::loadFloatBits(Xmm dst, Type type, uint64_t bits) {
+  if (bits == 0) return as_.zero(dst);
+  if (type == Type::F32) {
+    as_.movImm32(kScratch, static_cast<uint32_t>(bits));
+    as_.movd(dst, kScratch);
+  } else {
+    as_.movsd(dst, pooled(bits, 0, false));
+  }
+}
+
+void Compiler::load(Xmm dst, const Operand& o) {
+  auto fromMemory = [&](const Mem& m) {
+    if (o.type == Type::F32) as_.movss(dst, m);
+    else if (o.type == Type::F64) as_.movsd(dst, m);
+    else as_.movups(dst, m);
+  };
+  switch (o.where) {
+    case Where::Xmm: as_.mov(dst, o.xmm()); break;
+    case Where::Const: loadFloatBits(dst, o.type, static_cast<uint64_t>(o.value)); break;
+    case Where::Slot: fromMemory(slotMem(o.index)); break;
+    case Where::Local: {
+      const LocalHome& home = homes_[o.index];
+      if (home.pin == kNoPin) {
+        fromMemory(Mem(Gpr::rbp, home.slot));
+      } else {
+        validate(home);
+        as_.mov(dst, static_cast<Xmm>(home.pin));
+      }
+      break;
+    }
+    case Where::Gpr:
+    case Where::Flags: break;  // integers only
+  }
+}
+
+void Compiler::store(const Mem& dst, const Operand& o) {
+  switch (o.where) {
+    case Where::Const:
+      if (o.type == Type::V128 || (o.type != Type::F32 && o.type != Type::I32 && o.value != static_cast<int32_t>(o.value))) {
+        as_.movImm64(kScratch, static_cast<uint64_t>(o.value));
+        as_.mov(w64, dst, kScratch);
+      } else if (o.type == Type::I32 || o.type == Type::F32) {
+        // The upper half is written as well: slots are read as 64 bits where references or pairs are meant.
+        if (o.imm32() >= 0) {
+          as_.mov(w64, dst, o.imm32());
+        } else {
+          as_.movImm32(kScratch, static_cast<uint32_t>(o.value));
+          as_.mov(w64, dst, kScratch);
+        }
+      } else {
+        as_.mov(w64, dst, o.imm32());
+      }
+      return;
+    case Where::Gpr: as_.mov(w64, dst, o.gpr()); return;
+    case Where::Xmm: break;
+    case Where::Flags:
+      load(kScratch, o);
+      as_.mov(w64, dst, kScratch);
+      return;
+    default:
+      if (!isFloat(o.type)) {
+        const bool pinned = o.where == Where::Local && homes_[o.index].pin != kNoPin;
+        if (pinned) validate(homes_[o.index]);
+        Gpr r = pinned ? static_cast<Gpr>(homes_[o.index].pin) : kScratch;
+        if (!pinned) as_.mov(w64, kScratch, memOf(o));
+        as_.mov(w64, dst, r);
+        return;
+      }
+  }
+  Xmm r = kFloatScratch;
+  if (o.where == Where::Xmm) {
+    r = o.xmm();
+  } else if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
+    validate(homes_[o.index]);
+    r = static_cast<Xmm>(homes_[o.index].pin);
+  } else {
+    load(r, o);
+  }
+  if (o.type == Type::F32) as_.movss(dst, r);
+  else if (o.type == Type::F64) as_.movsd(dst, r);
+  else as_.movups(dst, r);
+}
+
+Gpr Compiler::use(Operand& o) {
+  if (o.where == Where::Gpr) return o.gpr();
+  if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
+    validate(homes_[o.index]);
+    return static_cast<Gpr>(homes_[o.index].pin);
+  }
+  Gpr r = allocGpr();
+  load(r, o);
+  o.where = Where::Gpr;
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+Xmm Compiler::useXmm(Operand& o) {
+  if (o.where == Where::Xmm) return o.xmm();
+  if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
+    validate(homes_[o.index]);
+    return static_cast<Xmm>(homes_[o.index].pin);
+  }
+  Xmm r = allocXmm();
+  load(r, o);
+  o.where = Where::Xmm;
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+Gpr Compiler::toTemp(Operand& o) {
+  if (o.where == Where::Gpr) return o.gpr();
+  Gpr r = allocGpr();
+  load(r, o);
+  o.where = Where::Gpr;
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+Xmm Compiler::toTempXmm(Operand& o) {
+  if (o.where == Where::Xmm) return o.xmm();
+  Xmm r = allocXmm();
+  load(r, o);
+  o.where = Where::Xmm;
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+void Compiler::materializeFlags(Operand& o) {
+  Gpr r = allocGpr();
+  load(r, o);
+  o.where = Where::Gpr;
+  o.reg = static_cast<uint8_t>(r);
+}
+
+// --- locals ------------------------------------------------------------------------------------------------------
+
+void Compiler::reload(const LocalHome& home) {
+  Mem slot(Gpr::rbp, home.slot);
+  if (!isFloat(home.type)) as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), slot);
+  else if (home.type == Type::F32) as_.movss(static_cast<Xmm>(home.pin), slot);
+  else if (home.type == Type::F64) as_.movsd(static_cast<Xmm>(home.pin), slot);
+  else as_.movups(static_cast<Xmm>(home.pin), slot);
+  facts_.valid |= pinBit(isFloat(home.type), home.pin);
+}
+
+void Compiler::saveVolatilePins() {
+  for (uint32_t dirty = facts_.valid & ~facts_.clean; dirty; dirty &= dirty - 1) {
+    const LocalHome& home = homes_[homes_.localOfPin(lowest(dirty))];
+    Operand o{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0};
+    store(Mem(Gpr::rbp, home.slot), o);
+  }
+  facts_.clean |= facts_.valid;
+}
+
+void Compiler::materializeLocal(uint32_t local) {
+  for (uint32_t i = height(); i-- > 0 && localRefs_ > 0;) {
+    Operand& o = stack_[i];
+    if (o.where != Where::Local || o.index != local) continue;
+    --localRefs_;
+    isFloat(o.type) ? static_cast<void>(toTempXmm(o)) : static_cast<void>(toTemp(o));
+  }
+}
+
+uint8_t Compiler::targetPin(bool wantFloat) {
+  const uint8_t* next = decoder_->nextBytes();
+  if (next[0] != 0x21 && next[0] != 0x22) return kNone;
+  uint32_t local = next[1];
+  if (local >= 0x80 || local >= homes_.count()) return kNone;
+  const LocalHome& home = homes_[local];
+  if (home.pin == kNoPin || isFloat(home.type) != wantFloat) return kNone;
+  if (localRefs_) {
+    for (const Operand* o = top_; o-- > stack_.data();) {
+      if (o->where == Where::Local && o->index == local) return kNone;
+    }
+  }
+  return home.pin;
+}
+
+void Compiler::localSet(uint32_t i, ValType) {
+  Operand o = pop();
+  const LocalHome& home = homes_[i];
+  if (o.where == Where::Local && o.index == i) return;
+  if (localRefs_) materializeLocal(i);
+  if (home.pin == kNoPin) {
+    store(Mem(Gpr::rbp, home.slot), o);
+  } else {
+    isFloat(home.type) ? load(static_cast<Xmm>(home.pin), o) : load(static_cast<Gpr>(home.pin), o);
+    if (home.isVolatile) {
+      uint32_t mine = pinBit(isFloat(home.type), home.pin);
+      facts_.valid |= mine;
+      facts_.clean &= ~mine;
+    }
+  }
+  release(o);
+}
+
+void Compiler::localTee(uint32_t i, ValType type) {
+  // An unpinned local that is set from a register: the register stays the cheaper source.
+  Operand& o = top_[-1];
+  if (homes_[i].pin == kNoPin && (o.where == Where::Gpr || o.where == Where::Xmm)) {
+    if (localRefs_) materializeLocal(i);
+    store(Mem(Gpr::rbp, homes_[i].slot), top_[-1]);
+    return;
+  }
+  localSet(i, type);
+  localGet(i, type);
+}
+
+void Compiler::drop(ValType) { release(pop()); }
+
+void Compiler::select(ValType t) {
+  Type type = typeOf(t);
+  Cond cond = popCondition();
+  Operand b = pop(), a = pop();
+  if (isFloat(type)) {
+    Xmm dst = toTempXmm(a);
+    if (b.where == Where::Local && !inMemory(b)) validate(homes_[b.index]);  // not within the skipped code
+    x64::ShortJump keep = as_.jccShort(cond);
+    load(dst, b);
+    as_.bind(keep);
+    release(b);
+    return pushXmm(type, dst);
+  }
+  Width w = widthOf(type);
+  Gpr dst = toTemp(a);
+  if (inMemory(b)) as_.cmov(negate(cond), w, dst, memOf(b));
+  else as_.cmov(negate(cond), w, dst, use(b));
+  release(b);
+  pushGpr(type, dst);
+}
+
+}  // namespace wattle::compile::baseline

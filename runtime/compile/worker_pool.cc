@@ -1,0 +1,88 @@
+#include "runtime/compile/worker_pool.h"
+
+#include <algorithm>
+#include <atomic>
+
+namespace wattle::compile {
+
+// One run(): tickets for helpers. A helper that takes its ticket after the job has been closed does nothing, so the caller need not wait for
+// threads that never got round to it.
+struct WorkerPool::Job {
+  const std::function<void(unsigned)>* body = nullptr;
+  std::mutex mutex;
+  std::condition_variable idle;
+  unsigned nextWorker = 1;
+  unsigned active = 0;
+  bool closed = false;
+
+  void help() {
+    unsigned worker = 0;
+    {
+      std::lock_guard lock(mutex);
+      if (closed) return;
+      worker = nextWorker++;
+      ++active;
+    }
+    (*body)(worker);
+    std::lock_guard lock(mutex);
+    if (--active == 0) idle.notify_all();
+  }
+};
+
+WorkerPool::WorkerPool(unsigned threads)
+    : width_(threads ? threads : std::max(1u, std::thread::hardware_concurrency())) {}
+
+WorkerPool::~WorkerPool() {
+  {
+    std::lock_guard lock(mutex_);
+    stopping_ = true;
+  }
+  wake_.notify_all();
+  for (auto& thread : threads_) thread.join();
+}
+
+void WorkerPool::ensureThreads() {
+  unsigned wanted = std::max(1u, width_ - 1);
+  while (threads_.size() < wanted) threads_.emplace_back([this] { loop(); });
+}
+
+void WorkerPool::loop() {
+  std::unique_lock lock(mutex_);
+  while (true) {
+    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
+    if (queue_.empty()) return;
+    auto task = std::move(queue_.front());
+    queue_.pop_front();
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+  }
+}
+
+void WorkerPool::post(std::function<void()> task) {
+  {
+    std::lock_guard lock(mutex_);
+    ensureThreads();
+    queue_.push_back(std::move(task));
+  }
+  wake_.notify_one();
+}
+
+void WorkerPool::run(const std::function<void(unsigned)>& body) {
+  if (width_ <= 1) return body(0);
+  auto job = std::make_shared<Job>();
+  job->body = &body;
+  {
+    std::lock_guard lock(mutex_);
+    ensureThreads();
+    for (unsigned i = 1; i < width_; ++i) queue_.push_back([job] { job->help(); });
+  }
+  wake_.notify_all();
+  body(0);
+  std::unique_lock lock(job->mutex);
+  job->closed = true;
+  job->idle.wait(lock, [&] { return job->active == 0; });
+}
+
+}  // namespace wattle::compile
