@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#define WATTLE_API __attribute__((visibility("default")))
+
 namespace wattle {
 
 enum class ErrorKind : uint8_t {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "wattle/error.hpp"
+
 namespace wattle {
 
 enum class Kind : uint8_t { I32, I64, F32, F64, V128, Ref };
@@ -32,22 +34,23 @@ struct ValType {
   static ValType funcref() { return {Kind::Ref, true, false, Heap::Func}; }
   static ValType externref() { return {Kind::Ref, true, false, Heap::Extern}; }
 };
-std::string toString(const ValType& type);   // text-format spelling
+WATTLE_API std::string toString(const ValType& type);   // text-format spelling
 
 struct FuncType {
   std::vector<ValType> params;
   std::vector<ValType> results;
   bool operator==(const FuncType&) const = default;
 };
-std::string toString(const FuncType& type);  // "(i32, i64) -> (f32)"
+WATTLE_API std::string toString(const FuncType& type);  // "(i32, i64) -> (f32)"
 
 struct V128 {
   std::array<uint8_t, 16> bytes{};
   bool operator==(const V128&) const = default;
 };
 
-// A value with its type. References are words that belong to a store (see Store::externref, Func::ref) and stay valid while
-// a handle or the guest holds them.
+// A value with its type. References are words that belong to a store and stay valid while a handle or the guest holds them;
+// those a store handed out itself (Store::externref, results of calls, what a table or global was read for) also while the
+// RootScope lasts in which they were handed out.
 class Val {
  public:
   Val() = default;
@@ -92,6 +95,17 @@ class Val {
   ValType type_{};
   uint64_t low_ = 0;
   uint64_t high_ = 0;
+};
+
+// A value without its type, for Func::callRaw: the member that the type at its place says, the rest zero.
+union alignas(16) RawVal {
+  std::array<uint64_t, 2> words{};
+  std::array<uint8_t, 16> bytes;
+  int32_t i32;
+  int64_t i64;
+  float f32;
+  double f64;
+  uint64_t ref;
 };
 
 }  // namespace wattle

@@ -27,8 +27,6 @@
 #include "wattle/error.hpp"
 #include "wattle/value.hpp"
 
-#define WATTLE_API __attribute__((visibility("default")))
-
 namespace wattle {
 
 namespace vm {  // the implementation; opaque here
@@ -42,9 +40,6 @@ class Table;
 class Global;
 class Tag;
 }  // namespace vm
-
-template <class T>
-class Handle;  // counted reference to a vm object; see detail at the end
 
 enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
 
@@ -91,7 +86,7 @@ struct TagType {
   FuncType type;
 };
 using ExternType = std::variant<FuncType, TableType, MemoryType, GlobalType, TagType>;  // in ExternKind order
-std::string toString(const ExternType& type);
+WATTLE_API std::string toString(const ExternType& type);
 
 struct ImportType {
   std::string module;
@@ -164,10 +159,34 @@ class WATTLE_API Store {
   Val externref(std::shared_ptr<void> value);
   Result<std::shared_ptr<void>> externValue(const Val& value) const;
 
+  // The host's own data, reached from host functions by Caller::data().
+  void setData(std::shared_ptr<void> data);
+  void* data() const;
+
+  // Frees what neither a handle nor the guest reaches: instances, memories, tables, globals, functions, external references. Runs by
+  // itself whenever the number of objects has doubled, and then spares every reference that was handed out; called by name it spares
+  // only those of RootScopes that still last.
+  void collect();
+  size_t objectCount() const;
+
   vm::Store& impl() const { return *impl_; }
 
  private:
   std::unique_ptr<vm::Store> impl_;
+};
+
+// References handed out while it lives (see Val) stay valid until it ends. Scopes nest; each call of a host function is one. Outside of
+// any, references stay valid until Store::collect() or the end of the store.
+class WATTLE_API RootScope {
+ public:
+  explicit RootScope(Store& store);
+  ~RootScope();
+  RootScope(const RootScope&) = delete;
+  RootScope& operator=(const RootScope&) = delete;
+
+ private:
+  vm::Store& store_;
+  size_t mark_;
 };
 
 class Func;
@@ -184,7 +203,7 @@ class WATTLE_API Caller {
   Store& store() const;
   std::optional<Extern> get(std::string_view exportName) const;   // of the calling instance
   std::optional<Memory> memory() const;                           // its export "memory", else its memory 0
-  void* data() const;                                             // see Store data below
+  void* data() const;                                             // see Store::setData
 
   struct State;
   explicit Caller(State& state) : state_(&state) {}
@@ -227,7 +246,10 @@ class WATTLE_API Func {
   FuncType type() const;
   Result<std::vector<Val>> call(std::span<const Val> args) const;
   Result<std::vector<Val>> call(std::initializer_list<Val> args) const { return call(std::span(args.begin(), args.size())); }
-  Val ref() const;                                        // as a funcref value
+  // Without types or allocation: arguments in values[0..], results left there; as many as the longer of the two. References are
+  // checked, numbers are taken as they are.
+  Result<void> callRaw(std::span<RawVal> values) const;
+  Val ref() const;                                        // as a funcref value; valid while this handle or the guest holds it
   static std::optional<Func> fromRef(Store& store, const Val& value);
 };
 
