@@ -190,7 +190,8 @@ class AssemblerBase : public CodeBuffer {
   }
   void bind(ShortJump j) {
     int32_t distance = pos() - (j.at + 1);
-    assert(distance <= 127);
+    if (distance > 127) [[unlikely]]
+      std::abort();  // in every build: a jump to the wrong place is the end of the sandbox
     start[j.at] = static_cast<uint8_t>(distance);
   }
   // A 32-bit displacement to the label, relative to the end of the field; also the entries of jump tables.

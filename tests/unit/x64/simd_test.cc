@@ -258,10 +258,10 @@ TEST(X64Simd, Shifts) {
 }
 
 TEST(X64Simd, VexOnly) {
-  Checker c(true, false);
-  Label here;
-  c.a.bind(here);
   auto three = [&](const char* name, auto emit) {
+    Checker c(true, false);
+    Label here;
+    c.a.bind(here);
     for (Xmm d : allXmms()) {
       for (Xmm x : someXmms()) {
         for (Xmm y : someXmms()) {
@@ -273,9 +273,14 @@ TEST(X64Simd, VexOnly) {
           c.expect(join({name, str(d), str(x), str(m)}));
         }
       }
+      emit(c.a, d, d, here);
+      c.expect(join({name, str(d), str(d), strRip(0)}));
     }
   };
   auto two = [&](const char* name, auto emit) {
+    Checker c(true, false);
+    Label here;
+    c.a.bind(here);
     for (Xmm d : allXmms()) {
       for (Xmm x : allXmms()) {
         emit(c.a, d, x);
@@ -285,11 +290,14 @@ TEST(X64Simd, VexOnly) {
         emit(c.a, d, m);
         c.expect(join({name, str(d), str(m)}));
       }
+      emit(c.a, d, here);
+      c.expect(join({name, str(d), strRip(0)}));
     }
   };
 #define V3(name, ...) three(#name, [](Assembler& a, Xmm d, Xmm x, auto& y) { a.name(d, x, y); });
 #define V2(name, ...) two(#name, [](Assembler& a, Xmm d, auto& x) { a.name(d, x); });
 #include "runtime/compile/x64/assembler_simd.def"
+  Checker c(true, false);
   c.a.vzeroupper();
   c.expect("vzeroupper");
 }
