@@ -31,7 +31,7 @@ struct Error {
 };
 
 class WorkerPool;               // worker_pool.h
-class LazyState;
+class LazyState;              // lazy.h
 
 // The native code of one module for one Settings. Immutable but for lazily compiled functions; shared by all instances.
 class ModuleCode {
@@ -43,7 +43,7 @@ class ModuleCode {
   const Settings& settings() const { return settings_; }
   uint64_t codeBytes() const;
 
-  ModuleCode(Settings settings) : settings_(settings) {}
+  explicit ModuleCode(Settings settings);
 
  private:
   friend class ModuleCompiler;

@@ -3,7 +3,7 @@
 //
 // On entry to a wasm function
 //   r13            VM context of the callee (always a valid VMContext in guest code)
-//   r14            base of the callee's memory 0 when its code is guarded or checked and it has a memory; else unspecified
+//   r14            of a call through the import table or a reference: the caller's VM context, for host functions to know who calls
 //   integer and reference arguments, in order:  rdi rsi rdx rcx r8 r9, then the stack
 //   f32, f64, v128 arguments, in order:         xmm0 .. xmm7, then the stack
 //   stack arguments: 8 bytes each (v128: 16), in order from [rsp + 8]; the area is rounded up to 16 bytes and *the callee pops it*
@@ -13,8 +13,9 @@
 //   results: the first integer in rax, the second in rdx; the first float in xmm0, the second in xmm1. All others go to the results area,
 //   whose address the caller passes as a hidden first integer argument (rdi) when the signature has any such result; 16 bytes per
 //   result, indexed by the result's number in the signature. (A tail call hands the pointer on: result types are equal.)
-// Saved by the callee: rbx rbp r12 r15, and r13, r14 by functions of the same instance. Calls that may leave the instance (imports,
-// call_indirect, call_ref) clobber r13 and r14; the caller reloads them from its frame. Everything else is the caller's to save.
+// Saved by the callee: rbx rbp r12 r15. Everything else is the caller's to save. After a call the caller reloads r13 from its frame, since the
+// callee may be (or end, by a tail call, in) another instance's function. In a function that accesses memories r14 holds the base of
+// memory 0, loaded in the prologue and after each call; in others it is unused.
 //
 // Frame
 //   [rbp + 16 ...]  stack arguments

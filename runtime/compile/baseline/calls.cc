@@ -164,6 +164,7 @@ void Compiler::leaveFrame(const frontend::FuncType& callee) {
 void Compiler::callImport(uint32_t function, const frontend::FuncType& type, bool tail) {
   int32_t at = static_cast<int32_t>(ctx_.layout->functionImport(function));
   as_.mov(w64, Gpr::rax, Mem(kContext, at + static_cast<int32_t>(offsetof(abi::VMFunctionImport, code))));
+  as_.mov(w64, kMemoryBase, kContext);   // a host function is told who calls
   as_.mov(w64, kContext, Mem(kContext, at + static_cast<int32_t>(offsetof(abi::VMFunctionImport, context))));
   if (tail) {
     leaveFrame(type);
@@ -203,6 +204,7 @@ void Compiler::holdFuncRef() {
 }
 
 void Compiler::callHeld(const frontend::FuncType& type, bool tail) {
+  as_.mov(w64, kMemoryBase, kContext);
   as_.mov(w64, kContext, Mem(Gpr::rax, kContextOf));
   if (tail) {
     leaveFrame(type);

@@ -1,0 +1,217 @@
+// Whole modules through the baseline compiler.
+//
+// Workers take functions in batches, in order, compile each into memory of their own, and note where its direct calls are. When all are done the
+// functions get their places in one block of the code cache, are copied there, and the calls are linked: all within the block, so no
+// displacement can fail to reach. What is copied is position independent and names no address; nothing is ever relocated afterwards.
+#include "runtime/compile/compile.h"
+
+#include <algorithm>
+#include <atomic>
+#include <cstring>
+#include <mutex>
+
+#include "runtime/compile/baseline/function_compiler.h"
+#include "runtime/compile/worker_pool.h"
+
+namespace wattle::compile {
+
+namespace {
+
+using baseline::CallSite;
+using baseline::FunctionCompiler;
+using baseline::ModuleContext;
+
+constexpr uint32_t kAlignment = 16;
+// Below this many bytes of bodies the other threads would come too late.
+constexpr uint64_t kParallelBytes = 48 * 1024;
+constexpr uint32_t kBatch = 8;
+
+bool anyVectorType(const frontend::ModuleInfo& module) {
+  for (const frontend::SubType& type : module.types) {
+    for (const auto* list : {&type.func.params, &type.func.results}) {
+      for (frontend::ValType t : *list) {
+        if (t.kind() == frontend::ValKind::V128) return true;
+      }
+    }
+  }
+  return false;
+}
+
+// A worker's finished functions, in chunks that never move.
+class Arena {
+ public:
+  struct Piece {
+    const uint8_t* code;
+    uint32_t size;
+    uint32_t function;
+    uint32_t firstCall, callCount;
+  };
+  void add(uint32_t function, std::span<const uint8_t> code, std::span<const CallSite> sites) {
+    if (code.size() > left_) {
+      left_ = std::max<size_t>(code.size(), kChunk);
+      chunks_.push_back(std::make_unique_for_overwrite<uint8_t[]>(left_));
+      at_ = chunks_.back().get();
+    }
+    std::memcpy(at_, code.data(), code.size());
+    pieces_.push_back({at_, static_cast<uint32_t>(code.size()), function, static_cast<uint32_t>(calls_.size()),
+                       static_cast<uint32_t>(sites.size())});
+    calls_.insert(calls_.end(), sites.begin(), sites.end());
+    at_ += code.size();
+    left_ -= code.size();
+  }
+  const std::vector<Piece>& pieces() const { return pieces_; }
+  std::span<const CallSite> calls(const Piece& p) const { return {calls_.data() + p.firstCall, p.callCount}; }
+
+ private:
+  static constexpr size_t kChunk = 256 * 1024;
+  std::vector<std::unique_ptr<uint8_t[]>> chunks_;
+  std::vector<Piece> pieces_;
+  std::vector<CallSite> calls_;
+  uint8_t* at_ = nullptr;
+  size_t left_ = 0;
+};
+
+}  // namespace
+
+class ModuleCompiler {
+ public:
+  ModuleCompiler(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, WorkerPool& pool)
+      : module_(module), layout_(module), pool_(pool), settings_(settings) {
+    context_ = {&module, bytes, &layout_, settings, x64::cpuFeatures(), anyVectorType(module)};
+    parallel_ = module.codeBytes >= kParallelBytes && pool.width() > 1;
+    arenas_.resize(parallel_ ? pool.width() : 1);
+  }
+
+  std::expected<std::shared_ptr<ModuleCode>, Error> run() {
+    each([this](unsigned worker) { compileBatches(worker); });
+    if (error_) return std::unexpected(std::move(*error_));
+    auto code = std::make_shared<ModuleCode>(settings_);
+    code->firstFunction_ = module_.importedFunctions;
+    if (auto size = place(*code)) {
+      auto block = codecache::CodeCache::process().allocate(*size);
+      if (!block) return std::unexpected(cacheFull(std::move(block.error())));
+      code->block_ = std::move(*block);
+    } else {
+      return std::unexpected(cacheFull("a module's code may not exceed 1 GiB"));
+    }
+    each([&](unsigned worker) { link(*code, worker); });
+    publish(*code);
+    return code;
+  }
+
+ private:
+  static Error cacheFull(std::string message) {
+    return {{frontend::ErrorKind::Limit, std::move(message), 0, {}}, true, false};
+  }
+  void each(const std::function<void(unsigned)>& body) {
+    if (parallel_) pool_.run(body);
+    else body(0);
+  }
+
+  // Errors: the one in the lowest function, whatever the number of threads. All batches below it have been taken by then.
+  void compileBatches(unsigned worker) {
+    FunctionCompiler compiler(context_);
+    const uint32_t end = static_cast<uint32_t>(module_.functions.size());
+    while (!failed_.load(std::memory_order_relaxed)) {
+      uint32_t first = module_.importedFunctions + next_.fetch_add(kBatch, std::memory_order_relaxed);
+      if (first >= end) return;
+      for (uint32_t i = first; i < std::min(first + kBatch, end); ++i) {
+        if (auto error = compiler.compile(i)) return fail(i, std::move(*error));
+        arenas_[worker].add(i, compiler.compiler().code(), compiler.compiler().callSites());
+      }
+    }
+  }
+  void fail(uint32_t function, Error error) {
+    failed_ = true;
+    std::lock_guard lock(mutex_);
+    if (!error_ || function < failedFunction_) {
+      error_ = std::move(error);
+      failedFunction_ = function;
+    }
+  }
+
+  // Offsets for all functions, in the order of their indices. The size of the block, if it fits one.
+  std::optional<uint32_t> place(ModuleCode& code) {
+    code.offsets_.resize(module_.functions.size() - module_.importedFunctions);
+    for (const Arena& arena : arenas_) {
+      for (const Arena::Piece& p : arena.pieces()) code.offsets_[p.function - module_.importedFunctions] = p.size;
+    }
+    uint64_t at = 0;
+    for (uint32_t& offset : code.offsets_) {
+      uint32_t size = offset;
+      offset = static_cast<uint32_t>(at);
+      at = (at + size + kAlignment - 1) & ~static_cast<uint64_t>(kAlignment - 1);
+      if (at > (1u << 30)) return std::nullopt;
+    }
+    return std::max<uint32_t>(static_cast<uint32_t>(at), kAlignment);
+  }
+
+  void link(ModuleCode& code, unsigned worker) {
+    const Arena& arena = arenas_[worker];
+    uint8_t* base = code.block_->writable();
+    for (const Arena::Piece& p : arena.pieces()) {
+      uint32_t offset = code.offsets_[p.function - module_.importedFunctions];
+      std::memcpy(base + offset, p.code, p.size);
+      for (const CallSite& site : arena.calls(p)) {
+        uint32_t from = offset + site.position + 4;
+        int32_t distance = static_cast<int32_t>(code.offsets_[site.function - module_.importedFunctions] - from);
+        std::memcpy(base + offset + site.position, &distance, 4);
+      }
+    }
+  }
+
+  void publish(ModuleCode& code) {
+    std::vector<codecache::CodeRange> ranges(code.offsets_.size());
+    for (uint32_t i = 0; i < ranges.size(); ++i) {
+      ranges[i].start = code.offsets_[i];
+      ranges[i].index = (module_.importedFunctions + i) & 0xffffff;
+      ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
+    }
+    code.block_->setOwner(&code);
+    code.block_->publish(std::move(ranges));
+  }
+
+  const frontend::ModuleInfo& module_;
+  abi::Layout layout_;
+  WorkerPool& pool_;
+  Settings settings_;
+  ModuleContext context_;
+  bool parallel_ = false;
+  std::vector<Arena> arenas_;
+  std::atomic<uint32_t> next_{0};
+  std::atomic<bool> failed_{false};
+  std::mutex mutex_;
+  std::optional<Error> error_;
+  uint32_t failedFunction_ = 0;
+};
+
+class LazyState {};
+
+ModuleCode::ModuleCode(Settings settings) : settings_(settings) {}
+ModuleCode::~ModuleCode() = default;
+
+const void* ModuleCode::entry(uint32_t functionIndex) const { return block_->code() + offsets_[functionIndex - firstFunction_]; }
+
+uint64_t ModuleCode::codeBytes() const { return block_->size(); }
+
+std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                                                const Settings& settings, WorkerPool& pool) {
+  return ModuleCompiler(module, bytes, settings, pool).run();
+}
+
+std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                                     uint32_t functionIndex, uint32_t codeOffset) {
+  abi::Layout layout(module);
+  ModuleContext context{&module, bytes, &layout, settings, x64::cpuFeatures(), anyVectorType(module)};
+  FunctionCompiler compiler(context);
+  compiler.compiler().recordPositions(true);
+  if (compiler.compile(functionIndex)) return std::nullopt;
+  std::optional<uint64_t> found;
+  for (const baseline::Position& p : compiler.compiler().positions()) {
+    if (p.code > codeOffset) break;
+    found = p.module;
+  }
+  return found;
+}
+
+}  // namespace wattle::compile
