@@ -24,6 +24,7 @@ struct RunOptions {
   Arguments preloads;
   std::string optimize;
   std::string maxMemory, maxStack, timeout;
+  std::string missing;
   CompileOptions compile;
   WasiOptions wasi;
 };
@@ -56,6 +57,8 @@ void addOptions(CommandLine& line, RunOptions& o) {
   one("--argv0", o.wasi.programName, "The program's own name in its arguments (default: the file's)", "NAME");
   one("--invoke", o.invoke, "Call this exported function with the arguments after the file", "NAME");
   many("--preload", o.preloads, "Instantiate FILE first; its exports are the module NAME", "NAME=FILE");
+  one("--missing", o.missing, "Imported functions that nothing provides: trap when called, or return zero",
+      "trap|zero");
   one("--max-memory", o.maxMemory, "Limit of each linear memory, as in 64MiB", "SIZE");
   one("--max-stack", o.maxStack, "Stack the program may use (default 4MiB)", "SIZE");
   one("--timeout", o.timeout, "Stop the program after this time, as in 500ms or 2m", "DURATION");
@@ -101,6 +104,9 @@ std::optional<int> readSettings(const RunOptions& o, Settings& s) {
   if (!o.timeout.empty()) {
     s.timeout = parseDuration(o.timeout);
     if (!s.timeout) return usageError("--timeout {}: not a time such as 2s or 500ms", o.timeout);
+  }
+  if (!o.missing.empty() && o.missing != "trap" && o.missing != "zero") {
+    return usageError("--missing {}: trap or zero", o.missing);
   }
   if (!o.optimize.empty()) {
     s.load.optimize = frontend::parseOptimizeLevel(o.optimize);
@@ -205,9 +211,29 @@ Result<void> preload(const Engine& engine, Store& store, Linker& linker, const A
   return {};
 }
 
+// --missing: something for each function import that has nothing.
+void addMissing(Store& store, Linker& linker, const Module& module, bool zero) {
+  for (const ImportType& import : module.imports()) {
+    const FuncType* type = std::get_if<FuncType>(&import.type);
+    if (!type || linker.get(store, import.module, import.name)) continue;
+    std::string name = fmt::format("{}.{}", import.module, import.name);
+    linker.defineFunc(
+        import.module, import.name, *type,
+        [zero, name, types = type->results](Caller&, std::span<const Val>, std::span<Val> results) -> Result<void> {
+          if (!zero) {
+            Error error = Error::make(ErrorKind::Trap, fmt::format("missing import {} called", name));
+            error.trap = TrapCode::HostError;
+            return std::unexpected(std::move(error));
+          }
+          for (size_t i = 0; i < results.size(); i++) results[i] = Val::zero(types[i]);
+          return {};
+        });
+  }
+}
+
 Result<std::shared_ptr<WasiContext>> addWasi(Linker& linker, const RunOptions& o) {
   WasiOptions options = o.wasi;
-  if (options.programName.empty()) options.programName = o.file;
+  if (options.programName.empty()) options.programName = o.file.substr(o.file.rfind('/') + 1);
   if (o.invoke.empty()) options.arguments = o.guestArguments;
   auto context = makeWasi(options);
   if (!context) return context;
@@ -230,6 +256,7 @@ Result<void> execute(const RunOptions& o, Settings& s) {
     if (auto armed = interruptAfter({store.interruptHandle(), *wasi}, *s.timeout); !armed) return armed;
   }
   if (auto ready = preload(engine, store, linker, o.preloads, s.load); !ready) return ready;
+  if (!o.missing.empty()) addMissing(store, linker, *module, o.missing == "zero");
 
   auto instance = linker.instantiate(store, *module);
   if (!instance) return std::unexpected(instance.error());
