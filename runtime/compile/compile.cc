@@ -10,7 +10,10 @@
 #include <cstring>
 #include <mutex>
 
+#include "frontend/binary/module_decoder.h"
 #include "runtime/compile/baseline/function_compiler.h"
+#include "runtime/compile/lazy.h"
+#include "runtime/compile/module_context.h"
 #include "runtime/compile/worker_pool.h"
 
 namespace wattle::compile {
@@ -25,17 +28,6 @@ constexpr uint32_t kAlignment = 16;
 // Below this many bytes of bodies the other threads would come too late.
 constexpr uint64_t kParallelBytes = 48 * 1024;
 constexpr uint32_t kBatch = 8;
-
-bool anyVectorType(const frontend::ModuleInfo& module) {
-  for (const frontend::SubType& type : module.types) {
-    for (const auto* list : {&type.func.params, &type.func.results}) {
-      for (frontend::ValType t : *list) {
-        if (t.kind() == frontend::ValKind::V128) return true;
-      }
-    }
-  }
-  return false;
-}
 
 // A worker's finished functions, in chunks that never move.
 class Arena {
@@ -77,12 +69,13 @@ class ModuleCompiler {
  public:
   ModuleCompiler(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, WorkerPool& pool)
       : module_(module), layout_(module), pool_(pool), settings_(settings) {
-    context_ = {&module, bytes, &layout_, settings, x64::cpuFeatures(), anyVectorType(module)};
+    context_ = moduleContext(module, bytes, layout_, settings);
     parallel_ = module.codeBytes >= kParallelBytes && pool.width() > 1;
     arenas_.resize(parallel_ ? pool.width() : 1);
   }
 
   std::expected<std::shared_ptr<ModuleCode>, Error> run() {
+    if (settings_.lazy) return runLazy();
     each([this](unsigned worker) { compileBatches(worker); });
     if (error_) return std::unexpected(std::move(*error_));
     auto code = std::make_shared<ModuleCode>(settings_);
@@ -106,6 +99,32 @@ class ModuleCompiler {
   void each(const std::function<void(unsigned)>& body) {
     if (parallel_) pool_.run(body);
     else body(0);
+  }
+
+  std::expected<std::shared_ptr<ModuleCode>, Error> runLazy() {
+    each([this](unsigned) { validateBatches(); });
+    if (error_) return std::unexpected(std::move(*error_));
+    auto code = std::make_shared<ModuleCode>(settings_);
+    code->firstFunction_ = module_.importedFunctions;
+    auto lazy = LazyState::create(module_, context_.bytes, settings_, code.get());
+    if (!lazy) return std::unexpected(cacheFull(std::move(lazy.error())));
+    code->lazy_ = std::move(*lazy);
+    code->block_ = code->lazy_->block();
+    return code;
+  }
+
+  void validateBatches() {
+    constexpr uint32_t kLazyBatch = 64;
+    const uint32_t end = static_cast<uint32_t>(module_.functions.size());
+    while (!failed_.load(std::memory_order_relaxed)) {
+      uint32_t first = module_.importedFunctions + next_.fetch_add(kLazyBatch, std::memory_order_relaxed);
+      if (first >= end) return;
+      auto checked = frontend::validateFunctions(module_, context_.bytes, first, std::min(first + kLazyBatch, end));
+      if (!checked) {
+        uint32_t function = checked.error().function.value_or(first);
+        return fail(function, {std::move(checked.error()), false, false});
+      }
+    }
   }
 
   // Errors: the one in the lowest function, whatever the number of threads. All batches below it have been taken by then.
@@ -185,14 +204,20 @@ class ModuleCompiler {
   uint32_t failedFunction_ = 0;
 };
 
-class LazyState {};
-
 ModuleCode::ModuleCode(Settings settings) : settings_(settings) {}
 ModuleCode::~ModuleCode() = default;
 
-const void* ModuleCode::entry(uint32_t functionIndex) const { return block_->code() + offsets_[functionIndex - firstFunction_]; }
+const void* ModuleCode::entry(uint32_t functionIndex) const {
+  if (lazy_) return lazy_->slot(functionIndex);
+  return block_->code() + offsets_[functionIndex - firstFunction_];
+}
 
-uint64_t ModuleCode::codeBytes() const { return block_->size(); }
+std::expected<const void*, Error> ModuleCode::materialize(uint32_t functionIndex) const {
+  if (lazy_) return lazy_->materialize(functionIndex);
+  return entry(functionIndex);
+}
+
+uint64_t ModuleCode::codeBytes() const { return lazy_ ? lazy_->codeBytes() : block_->size(); }
 
 std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
                                                                 const Settings& settings, WorkerPool& pool) {
@@ -202,7 +227,7 @@ std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::
 std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
                                      uint32_t functionIndex, uint32_t codeOffset) {
   abi::Layout layout(module);
-  ModuleContext context{&module, bytes, &layout, settings, x64::cpuFeatures(), anyVectorType(module)};
+  ModuleContext context = moduleContext(module, bytes, layout, settings);
   FunctionCompiler compiler(context);
   compiler.compiler().recordPositions(true);
   if (compiler.compile(functionIndex)) return std::nullopt;

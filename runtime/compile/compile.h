@@ -39,6 +39,8 @@ class ModuleCode {
   ~ModuleCode();
   // Entry of a defined function (index in the module's function space). Stable for the life of the ModuleCode.
   const void* entry(uint32_t functionIndex) const;
+  // The function's own code, compiled now if it is lazy and has not been called yet: what the CompileLazy builtin returns. Any thread.
+  std::expected<const void*, Error> materialize(uint32_t functionIndex) const;
   const codecache::CodeRef& block() const { return block_; }
   const Settings& settings() const { return settings_; }
   uint64_t codeBytes() const;

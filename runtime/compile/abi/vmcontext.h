@@ -140,6 +140,8 @@ class Layout {
   X(ElemDrop, void, (VMContext*, uint32_t segment))                                            \
   /* subtype test of call_indirect and casts: canonical ids */                                  \
   X(IsSubtype, uint32_t, (uint32_t sub, uint32_t super))                                       \
+  /* code of a function of a lazy module, called through its slot for the first time; nullptr: out of code memory */ \
+  X(CompileLazy, const void*, (VMContext*, uint32_t functionIndex))                            \
   /* why [context->storeContext->stackLimit] was crossed; called by the safepoint stub. status */ \
   X(Safepoint, uint32_t, (VMContext*, uintptr_t stackPointer))
 
