@@ -1,8 +1,8 @@
 // ModuleInfo: what a binary module says, decoded and validated except for function bodies.
 //
 // A ModuleInfo owns no copy of the module's bytes: bodies, data and custom sections are ranges into the bytes handed to
-// decodeModule, which the owner keeps (runtime's Module does). Everything here is immutable after decoding, so any number
-// of threads may read it.
+// decodeModule, which the owner keeps (runtime's Module does). Everything here is immutable after decoding, so any
+// number of threads may read it.
 #pragma once
 
 #include <cstdint>
@@ -35,10 +35,10 @@ struct Limits {
 };
 
 struct MemoryType {
-  Limits limits;               // in pages of 1 << pageSizeLog2 bytes
+  Limits limits;  // in pages of 1 << pageSizeLog2 bytes
   bool is64 = false;
   bool isShared = false;
-  uint8_t pageSizeLog2 = 16;   // custom page sizes: 0 or 16
+  uint8_t pageSizeLog2 = 16;  // custom page sizes: 0 or 16
   bool operator==(const MemoryType&) const = default;
 };
 
@@ -61,22 +61,23 @@ struct Range {
   uint64_t size = 0;
 };
 
-// A constant expression, checked but not evaluated: its instruction bytes without the final `end`, and a shortcut for the common forms.
+// A constant expression, checked but not evaluated: its instruction bytes without the final `end`, and a shortcut for
+// the common forms.
 struct ConstExpr {
   enum class Kind : uint8_t { Value, GlobalGet, RefNull, RefFunc, Bytecode };
   Kind kind = Kind::Value;
-  ValType type;                 // static type of the expression
-  uint64_t value[2] = {0, 0};   // Kind::Value: little-endian bits (i32, i64, f32, f64, v128)
-  uint32_t index = 0;           // GlobalGet, RefFunc
-  Range bytes;                  // Kind::Bytecode: the instructions, including the final `end`; evaluated by runtime/vm
+  ValType type;                // static type of the expression
+  uint64_t value[2] = {0, 0};  // Kind::Value: little-endian bits (i32, i64, f32, f64, v128)
+  uint32_t index = 0;          // GlobalGet, RefFunc
+  Range bytes;                 // Kind::Bytecode: the instructions, including the final `end`; evaluated by runtime/vm
 };
 
 struct Import {
   std::string module;
   std::string name;
   ExternKind kind = ExternKind::Func;
-  bool exactFunc = false;       // custom descriptors: (func (exact (type ..)))
-  uint32_t index = 0;           // in the index space of its kind
+  bool exactFunc = false;  // custom descriptors: (func (exact (type ..)))
+  uint32_t index = 0;      // in the index space of its kind
 };
 
 struct Export {
@@ -86,10 +87,13 @@ struct Export {
 };
 
 struct Function {
-  uint32_t typeIndex = 0;       // as written; see SubType::representative
-  Range body;                   // code section entry without its size: local declarations and instructions; empty for an import
+  uint32_t typeIndex = 0;  // as written; see SubType::representative
+  Range body;  // code section entry without its size: local declarations and instructions; empty for an import
   bool isImport = false;
-  bool isDeclared = false;      // may be named by ref.func (occurs in exports, elements, globals, ...): needs a funcref
+  bool isDeclared = false;     // may be named by ref.func (occurs in exports, elements, globals, ...): needs a funcref
+  bool isExactImport = false;  // custom descriptors: an import that is of exactly its type
+  // Whether a reference to it is known to be of exactly its type.
+  bool isExact() const { return !isImport || isExactImport; }
 };
 
 struct Table {
@@ -105,7 +109,7 @@ struct Memory {
 
 struct Global {
   GlobalType type;
-  ConstExpr init;               // unused for an import
+  ConstExpr init;  // unused for an import
   bool isImport = false;
 };
 
@@ -120,8 +124,8 @@ struct ElementSegment {
   SegmentMode mode = SegmentMode::Active;
   ValType type;
   uint32_t table = 0;
-  ConstExpr offset;                     // Active
-  std::vector<uint32_t> functions;      // when every item is ref.func: their indices, and `items` is empty
+  ConstExpr offset;                 // Active
+  std::vector<uint32_t> functions;  // when every item is ref.func: their indices, and `items` is empty
   std::vector<ConstExpr> items;
   size_t count() const { return items.empty() ? functions.size() : items.size(); }
 };
@@ -129,13 +133,13 @@ struct ElementSegment {
 struct DataSegment {
   SegmentMode mode = SegmentMode::Active;
   uint32_t memory = 0;
-  ConstExpr offset;                     // Active
+  ConstExpr offset;  // Active
   Range bytes;
 };
 
 struct CustomSection {
   std::string name;
-  Range bytes;                          // contents after the name
+  Range bytes;  // contents after the name
 };
 
 // Sizes for `wattle inspect`: one entry per section in file order.
@@ -148,7 +152,7 @@ struct ModuleInfo {
   std::vector<SubType> types;
   std::vector<Import> imports;
   std::vector<Export> exports;
-  std::vector<Function> functions;      // imports first, as in each index space below
+  std::vector<Function> functions;  // imports first, as in each index space below
   std::vector<Table> tables;
   std::vector<Memory> memories;
   std::vector<Global> globals;
@@ -164,7 +168,7 @@ struct ModuleInfo {
   uint32_t importedMemories = 0;
   uint32_t importedGlobals = 0;
   uint32_t importedTags = 0;
-  uint64_t codeBytes = 0;               // sum of all body sizes
+  uint64_t codeBytes = 0;  // sum of all body sizes
   Features features;
 
   const FuncType& funcType(uint32_t functionIndex) const { return types[functions[functionIndex].typeIndex].func; }

@@ -9,27 +9,42 @@ namespace wattle::frontend {
 // Which immediates follow the opcode (spec "Binary Format / Instructions").
 enum class Imm : uint8_t {
   None,
-  Block,          // blocktype
-  Label,          // labelidx
-  LabelTable,     // vec(labelidx) labelidx
-  Function,       // funcidx
-  Type,           // typeidx
-  TypeTable,      // typeidx tableidx            (call_indirect)
-  Local, Global, Table, TableTable, Tag,
-  Elem, ElemTable,    // elemidx [tableidx]
-  Data, DataMemory,   // dataidx [memidx]
-  Memory, MemoryMemory,
-  MemArg,         // align offset [memidx]
-  MemArgLane,     // memarg laneidx
-  Lane, Shuffle,  // laneidx; 16 laneidx
-  I32, I64, F32, F64, V128,
-  SelectTypes,    // vec(valtype)
-  HeapType,       // heaptype                     (ref.null, ref.test, ref.cast)
-  TypeField,      // typeidx fieldidx
-  TypeType, TypeData, TypeElem, TypeCount,
-  BrCast,         // castflags labelidx heaptype heaptype
-  TryTable,       // blocktype vec(catch)
-  Fence,          // 0x00                         (atomic.fence)
+  Block,       // blocktype
+  Label,       // labelidx
+  LabelTable,  // vec(labelidx) labelidx
+  Function,    // funcidx
+  Type,        // typeidx
+  TypeTable,   // typeidx tableidx            (call_indirect)
+  Local,
+  Global,
+  Table,
+  TableTable,
+  Tag,
+  Elem,
+  ElemTable,  // elemidx [tableidx]
+  Data,
+  DataMemory,  // dataidx [memidx]
+  Memory,
+  MemoryMemory,
+  MemArg,      // align offset [memidx]
+  MemArgLane,  // memarg laneidx
+  Lane,
+  Shuffle,  // laneidx; 16 laneidx
+  I32,
+  I64,
+  F32,
+  F64,
+  V128,
+  SelectTypes,  // vec(valtype)
+  HeapType,     // heaptype                     (ref.null, ref.test, ref.cast)
+  TypeField,    // typeidx fieldidx
+  TypeType,
+  TypeData,
+  TypeElem,
+  TypeCount,
+  BrCast,    // castflags labelidx heaptype heaptype
+  TryTable,  // blocktype vec(catch)
+  Fence,     // 0x00                         (atomic.fence)
 };
 
 enum class Feature : uint8_t { Core, Threads, LegacyExceptions, WideArithmetic, CustomDescriptors };
@@ -47,8 +62,8 @@ enum class Op : uint16_t {
 // "*" marks an instruction whose typing is its own (control, references, parametric, aggregates).
 struct OpInfo {
   std::string_view name;
-  uint8_t prefix;     // 0, or 0xfb, 0xfc, 0xfd, 0xfe
-  uint16_t code;      // opcode, or the number after the prefix
+  uint8_t prefix;  // 0, or 0xfb, 0xfc, 0xfd, 0xfe
+  uint16_t code;   // opcode, or the number after the prefix
   Imm imm;
   std::string_view signature;
   Feature feature;

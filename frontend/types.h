@@ -1,9 +1,9 @@
 // Value types, composite types and recursion groups (spec 3.0, "Structure / Types").
 //
 // A ValType is one 32-bit word, so comparing two of them is one instruction. Concrete heap types are module-local type
-// indices. While a module is decoded each index is replaced by its *representative*: the smallest index in the module that
-// names an equivalent type (spec "Validation / Types / Equivalence"). Hence two ValTypes of one module are the same type
-// exactly when their words are equal.
+// indices. While a module is decoded each index is replaced by its *representative*: the smallest index in the module
+// that names an equivalent type (spec "Validation / Types / Equivalence"). Hence two ValTypes of one module are the
+// same type exactly when their words are equal.
 #pragma once
 
 #include <cstdint>
@@ -14,14 +14,27 @@ namespace wattle::frontend {
 
 // Abstract heap types. The values are the second half of HeapType's number space.
 enum class AbstractHeap : uint32_t {
-  Func, NoFunc, Extern, NoExtern, Any, Eq, I31, Struct, Array, None, Exn, NoExn,
+  Func,
+  NoFunc,
+  Extern,
+  NoExtern,
+  Any,
+  Eq,
+  I31,
+  Struct,
+  Array,
+  None,
+  Exn,
+  NoExn,
 };
 
 class HeapType {
  public:
   static constexpr uint32_t kAbstractBase = 0x3ffff00;  // 26 bits; type indices stay far below it
   constexpr HeapType() = default;
-  static constexpr HeapType abstract(AbstractHeap kind) { return HeapType(kAbstractBase + static_cast<uint32_t>(kind)); }
+  static constexpr HeapType abstract(AbstractHeap kind) {
+    return HeapType(kAbstractBase + static_cast<uint32_t>(kind));
+  }
   static constexpr HeapType index(uint32_t typeIndex) { return HeapType(typeIndex); }
   static constexpr HeapType fromCode(uint32_t code) { return HeapType(code); }
   constexpr bool isIndex() const { return code_ < kAbstractBase; }
@@ -36,7 +49,20 @@ class HeapType {
   uint32_t code_ = kAbstractBase;
 };
 
-enum class ValKind : uint8_t { Bottom, I32, I64, F32, F64, V128, Ref, I8, I16 };  // I8, I16: storage types of fields only
+// The heap type of a reference in dead code about which nothing is known ("(ref bot)"). A sink never sees it.
+inline constexpr HeapType kBottomHeap = HeapType::fromCode(0x3ffffff);
+
+enum class ValKind : uint8_t {
+  Bottom,
+  I32,
+  I64,
+  F32,
+  F64,
+  V128,
+  Ref,
+  I8,
+  I16
+};  // I8, I16: storage types of fields only
 
 // bits 0..3 kind, 4 nullable, 5 exact (custom descriptors), 6..31 heap type
 class ValType {
@@ -60,7 +86,11 @@ class ValType {
   constexpr ValType asNullable() const { return fromBits(bits_ | 16u); }
   constexpr ValType unpacked() const { return isPacked() ? ValType(ValKind::I32) : *this; }
   constexpr uint32_t bits() const { return bits_; }
-  static constexpr ValType fromBits(uint32_t bits) { ValType t; t.bits_ = bits; return t; }
+  static constexpr ValType fromBits(uint32_t bits) {
+    ValType t;
+    t.bits_ = bits;
+    return t;
+  }
   constexpr bool operator==(const ValType&) const = default;
 
  private:
@@ -68,7 +98,8 @@ class ValType {
 };
 
 inline constexpr ValType kBottom{};
-inline constexpr ValType kI32{ValKind::I32}, kI64{ValKind::I64}, kF32{ValKind::F32}, kF64{ValKind::F64}, kV128{ValKind::V128};
+inline constexpr ValType kI32{ValKind::I32}, kI64{ValKind::I64}, kF32{ValKind::F32}, kF64{ValKind::F64},
+    kV128{ValKind::V128};
 inline constexpr ValType kFuncRef = ValType::ref(HeapType::abstract(AbstractHeap::Func), true);
 inline constexpr ValType kExternRef = ValType::ref(HeapType::abstract(AbstractHeap::Extern), true);
 inline constexpr ValType kAnyRef = ValType::ref(HeapType::abstract(AbstractHeap::Any), true);
@@ -94,7 +125,7 @@ struct FuncType {
 std::string toString(const FuncType& type);  // "(i32, i64) -> (f32)"
 
 struct FieldType {
-  ValType type;          // may be packed (I8, I16)
+  ValType type;  // may be packed (I8, I16)
   bool isMutable = false;
   bool operator==(const FieldType&) const = default;
 };
@@ -107,15 +138,15 @@ inline constexpr uint32_t kNoIndex = ~0u;
 struct SubType {
   CompositeKind kind = CompositeKind::Func;
   bool isFinal = true;
-  uint32_t supertype = kNoIndex;      // representative index, or kNoIndex
-  uint32_t describes = kNoIndex;      // custom descriptors: the type this one is the descriptor of
-  uint32_t descriptor = kNoIndex;     // custom descriptors: the descriptor type of this one
-  uint32_t groupStart = 0;            // first type index of the recursion group
+  uint32_t supertype = kNoIndex;   // representative index, or kNoIndex
+  uint32_t describes = kNoIndex;   // custom descriptors: the type this one is the descriptor of
+  uint32_t descriptor = kNoIndex;  // custom descriptors: the descriptor type of this one
+  uint32_t groupStart = 0;         // first type index of the recursion group
   uint32_t groupSize = 1;
-  uint32_t representative = 0;        // smallest equivalent type index in this module (possibly itself)
-  uint32_t depth = 0;                 // length of the supertype chain; 0 for a root
-  FuncType func;                      // kind == Func
-  std::vector<FieldType> fields;      // kind == Struct: all; kind == Array: exactly one
+  uint32_t representative = 0;    // smallest equivalent type index in this module (possibly itself)
+  uint32_t depth = 0;             // length of the supertype chain; 0 for a root
+  FuncType func;                  // kind == Func
+  std::vector<FieldType> fields;  // kind == Struct: all; kind == Array: exactly one
 };
 
 }  // namespace wattle::frontend

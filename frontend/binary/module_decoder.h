@@ -16,8 +16,8 @@ namespace wattle::frontend {
 // Decodes and checks everything but bodies. `bytes` must outlive the use of the ranges in the result.
 Result<ModuleInfo> decodeModule(std::span<const uint8_t> bytes, const Features& features = {});
 
-// Checks the bodies of [first, last) (indices of defined functions included); the first error found. Any number of threads
-// may check disjoint ranges of one module at once.
+// Checks the bodies of [first, last) (indices of defined functions included); the first error found. Any number of
+// threads may check disjoint ranges of one module at once.
 Result<void> validateFunctions(const ModuleInfo& module, std::span<const uint8_t> bytes, uint32_t first, uint32_t last);
 
 // The whole of it on the calling thread: decodeModule, then every body.
@@ -26,7 +26,7 @@ Result<ModuleInfo> validateModule(std::span<const uint8_t> bytes, const Features
 // Names from the "name" section (spec "Appendix / Custom Sections"); a damaged section gives no names, never an error.
 struct Names {
   std::string module;
-  std::vector<std::string> functions;   // by function index; empty where unnamed
+  std::vector<std::string> functions;  // by function index; empty where unnamed
 };
 Names decodeNames(const ModuleInfo& module, std::span<const uint8_t> bytes);
 

@@ -1,13 +1,18 @@
 // What FunctionDecoder does without knowing its sink: the operand stack of types, locals, immediates and errors.
 //
 // How it is fast:
-//  - The byte cursor and the top of the operand stack live in a Cursor on the stack of the main loop, hence in registers.
-//  - No read checks for the end. A body is walked in windows; each ends at `end_`, at least kSlack readable bytes before
-//    the last byte that may be touched, and only the main loop compares against it, once an instruction. Instructions of any
-//    length (br_table, ...) compare for each element. The last bytes of a module are walked in a padded copy, `tail_`.
-//  - A window is also the unit for which stack space is made: an instruction pushes at most one word a byte, or else makes space
+//  - The byte cursor and the top of the operand stack live in a Cursor on the stack of the main loop, hence in
+//  registers.
+//  - No read checks for the end. A body is walked in windows; each ends at `end_`, at least kSlack readable bytes
+//  before
+//    the last byte that may be touched, and only the main loop compares against it, once an instruction. Instructions
+//    of any length (br_table, ...) compare for each element. The last bytes of a module are walked in a padded copy,
+//    `tail_`.
+//  - A window is also the unit for which stack space is made: an instruction pushes at most one word a byte, or else
+//  makes space
 //    itself. So pushes are not checked.
-//  - Below each block's part of the operand stack lies one word kBottom, which equals no type that an instruction expects. Popping
+//  - Below each block's part of the operand stack lies one word kBottom, which equals no type that an instruction
+//  expects. Popping
 //    by comparing words therefore cannot run below the block; the comparison fails and the slow path sorts out why.
 //  - Failed LEB reads record the error and move `end_`, so that the loop stops at its next turn.
 #pragma once
@@ -35,7 +40,8 @@ class DecoderBase {
  public:
   // Offset in the module of the instruction that is being decoded.
   uint64_t instructionOffset() const { return offsetOf(instruction_); }
-  // For a sink that looks ahead: the bytes after the current instruction (some are always readable), and their offset in the module.
+  // For a sink that looks ahead: the bytes after the current instruction (some are always readable), and their offset
+  // in the module.
   const uint8_t* nextBytes() const { return pos_; }
   uint64_t nextOffset() const { return offsetOf(pos_); }
   // Parameters and declared locals of the current function.
@@ -58,9 +64,9 @@ class DecoderBase {
     const uint8_t* pos;
   };
 
-  static constexpr size_t kSlack = 64;            // more than the longest fixed-size instruction
+  static constexpr size_t kSlack = 64;  // more than the longest fixed-size instruction
   static constexpr size_t kWindow = 32 * 1024;
-  static constexpr size_t kStackPad = 1024;       // words below the function's operands: more than any signature's length
+  static constexpr size_t kStackPad = 1024;  // words below the function's operands: more than any signature's length
 
   DecoderBase(const ModuleInfo& module, std::span<const uint8_t> bytes);
 
@@ -72,7 +78,8 @@ class DecoderBase {
   uint64_t offsetOf(const uint8_t* pos) const { return reinterpret_cast<uintptr_t>(pos) - origin_; }
   bool more();               // at the end of a window: open the next; false at the end of the range or after an error
   bool refill(Cursor& at) {  // the same for a cursor within an instruction of any length
-    if (at.pos < end_) [[likely]] return true;
+    if (at.pos < end_) [[likely]]
+      return true;
     pos_ = at.pos;
     top_ = at.top;
     const bool ok = more();
@@ -105,7 +112,8 @@ class DecoderBase {
     return read.value;
   }
   uint64_t readU64(Cursor& at) {
-    if ((at.pos[0] & at.pos[1] & 0x80) == 0) [[likely]] return readU32(at);
+    if ((at.pos[0] & at.pos[1] & 0x80) == 0) [[likely]]
+      return readU32(at);
     const auto read = readU64Slow(at.pos);
     at.pos = read.pos;
     return read.value;
@@ -125,7 +133,7 @@ class DecoderBase {
 
   // --- operands ------------------------------------------------------------------------------------------------
   static void push(Cursor& at, ValType type) { *at.top++ = type; }
-  [[gnu::always_inline]] bool pop(Cursor& at, ValType expected) {
+  [[gnu::always_inline]] inline bool pop(Cursor& at, ValType expected) {
     if (at.top[-1] == expected) [[likely]] {
       at.top--;
       return true;
@@ -186,9 +194,15 @@ class DecoderBase {
   // --- errors --------------------------------------------------------------------------------------------------
   // Each records the first error and returns false.
   [[gnu::cold, gnu::noinline]] bool fail(ErrorKind kind, std::string message);
-  [[gnu::cold, gnu::noinline]] bool malformed(std::string message) { return fail(ErrorKind::Malformed, std::move(message)); }
-  [[gnu::cold, gnu::noinline]] bool invalid(std::string message) { return fail(ErrorKind::Invalid, std::move(message)); }
-  [[gnu::cold, gnu::noinline]] bool typeMismatch(const std::string& detail) { return invalid("type mismatch: " + detail); }
+  [[gnu::cold, gnu::noinline]] bool malformed(std::string message) {
+    return fail(ErrorKind::Malformed, std::move(message));
+  }
+  [[gnu::cold, gnu::noinline]] bool invalid(std::string message) {
+    return fail(ErrorKind::Invalid, std::move(message));
+  }
+  [[gnu::cold, gnu::noinline]] bool typeMismatch(const std::string& detail) {
+    return invalid("type mismatch: " + detail);
+  }
   [[gnu::cold, gnu::noinline]] bool unknown(const char* what, uint64_t index);
   [[gnu::cold, gnu::noinline]] bool illegalOpcode(const Cursor& at);
   [[gnu::cold, gnu::noinline]] bool endOfRange();  // the range ended inside the function
@@ -201,17 +215,17 @@ class DecoderBase {
   const ModuleInfo& module_;
   const std::span<const uint8_t> bytes_;
 
-  const uint8_t* pos_ = nullptr;        // the cursor, while no Cursor holds it
+  const uint8_t* pos_ = nullptr;  // the cursor, while no Cursor holds it
   ValType* top_ = nullptr;
-  const uint8_t* end_ = nullptr;        // of the window
-  const uint8_t* hardEnd_ = nullptr;    // of the range
-  uintptr_t origin_ = 0;                // address of the module's first byte, as the current buffer has it
+  const uint8_t* end_ = nullptr;      // of the window
+  const uint8_t* hardEnd_ = nullptr;  // of the range
+  uintptr_t origin_ = 0;              // address of the module's first byte, as the current buffer has it
   const uint8_t* instruction_ = nullptr;
   bool inTail_ = false;
-  bool live_ = true;                    // the current point is reachable: the sink is told
+  bool live_ = true;  // the current point is reachable: the sink is told
   bool failed_ = false;
 
-  ControlRecord* current_ = nullptr;    // the innermost block, and the first word of its operands
+  ControlRecord* current_ = nullptr;  // the innermost block, and the first word of its operands
   ValType* base_ = nullptr;
   std::unique_ptr<ValType[]> stack_;
   size_t stackCapacity_ = 0;
@@ -222,10 +236,10 @@ class DecoderBase {
   uint32_t localCount_ = 0;
   size_t localCapacity_ = 0;
   size_t initialisedCapacity_ = 0;
-  std::vector<uint32_t> initLog_;           // locals assigned, in order; undone at the end of each block
+  std::vector<uint32_t> initLog_;  // locals assigned, in order; undone at the end of each block
 
-  std::optional<ValType> memory0_;          // address type of memory 0
-  std::deque<ValType> blockResults_;        // storage for block types that name one reference type
+  std::optional<ValType> memory0_;    // address type of memory 0
+  std::deque<ValType> blockResults_;  // storage for block types that name one reference type
 
  private:
   [[gnu::noinline]] LebRead<uint32_t> readU32Slow(const uint8_t* pos);

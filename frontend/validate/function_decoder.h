@@ -3,10 +3,10 @@
 //   FunctionDecoder<MySink> decoder(module, bytes, sink);   // one a thread; reused for any number of functions
 //   if (auto error = decoder.run(functionIndex)) ...
 //
-// A sink that wants to ask back (control records, locals, offsets) has a method `void attach(Decoder&)`, which the constructor
-// calls. Each instruction has one handler `exec(OpTag<Op::...>, Cursor&)`: those whose typing the signature column of opcodes.def
-// gives in full share one template; the others are in function_decoder_{control,memory,reference,aggregate}.h. decoder_base.h
-// says how reading and popping work.
+// A sink that wants to ask back (control records, locals, offsets) has a method `void attach(Decoder&)`, which the
+// constructor calls. Each instruction has one handler `exec(OpTag<Op::...>, Cursor&)`: those whose typing the signature
+// column of opcodes.def gives in full share one template; the others are in
+// function_decoder_{control,memory,reference,aggregate}.h. decoder_base.h says how reading and popping work.
 #pragma once
 
 #include <concepts>
@@ -24,9 +24,12 @@ namespace wattle::frontend {
 template <Op>
 struct OpTag {};
 
-// A sink for constant expressions says `static constexpr bool kConstantOnly = true`; all other instructions are then errors.
+// A sink for constant expressions says `static constexpr bool kConstantOnly = true`; all other instructions are then
+// errors.
 template <class Sink>
-concept ConstantSink = requires { requires Sink::kConstantOnly; };
+concept ConstantSink = requires {
+  requires Sink::kConstantOnly;
+};
 
 template <class Sink>
 class FunctionDecoder : public DecoderBase {
@@ -41,12 +44,12 @@ class FunctionDecoder : public DecoderBase {
 
   // Decodes a function that is not an import. Nothing, or what is wrong with it.
   std::optional<Error> run(uint32_t functionIndex);
-  // Decodes an expression that leaves one value of type `expected` and starts at `begin` and ends before `end`. Returns the
-  // offset after its final `end`.
+  // Decodes an expression that leaves one value of type `expected` and starts at `begin` and ends before `end`. Returns
+  // the offset after its final `end`.
   Result<uint64_t> runExpression(uint64_t begin, uint64_t end, ValType expected);
 
-  // The block that a branch with this relative depth goes to; 0 is the innermost. In end() and delegate() the block that
-  // closes is still the innermost.
+  // The block that a branch with this relative depth goes to; 0 is the innermost. In end() and delegate() the block
+  // that closes is still the innermost.
   Ctl& control(uint32_t depth) { return controls_[controls_.size() - 1 - depth]; }
   uint32_t controlDepth() const { return static_cast<uint32_t>(controls_.size()); }
 
@@ -72,7 +75,7 @@ class FunctionDecoder : public DecoderBase {
 
   void loop();
   template <Op op>
-  [[gnu::always_inline]] bool step(Cursor& at);
+  [[gnu::always_inline]] inline bool step(Cursor& at);
   template <Op op>
   [[gnu::noinline]] bool coldStep();
   [[gnu::noinline]] bool prefixed(uint8_t prefix);
@@ -86,7 +89,7 @@ class FunctionDecoder : public DecoderBase {
 
   // Tells the sink, if the current point is reachable.
   template <class Tell>
-  [[gnu::always_inline]] void emit(const Cursor& at, Tell&& tell) {
+  [[gnu::always_inline]] inline void emit(const Cursor& at, Tell&& tell) {
     if constexpr (!std::same_as<Sink, NullSink>) {
       if (live_) {
         pos_ = at.pos;
@@ -99,25 +102,27 @@ class FunctionDecoder : public DecoderBase {
 
   // --- instructions with a signature ---------------------------------------------------------------------------
   template <Op op>
-  [[gnu::always_inline]] bool apply(Cursor& at, ValType address = kBottom);
+  [[gnu::always_inline]] inline bool apply(Cursor& at, ValType address = kBottom);
   template <Op op>
-  [[gnu::always_inline]] bool exec(OpTag<op>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<op>, Cursor& at);
   template <Op op>
-  [[gnu::always_inline]] bool readMemArg(Cursor& at, MemArg& arg, ValType& address);
+  [[gnu::always_inline]] inline bool readMemArg(Cursor& at, MemArg& arg, ValType& address);
   [[gnu::noinline]] bool memArgError(const MemArg& arg, unsigned natural, bool atomic);
   [[gnu::noinline]] const uint8_t* readMemoryIndex(const uint8_t* pos, MemArg& arg);
   template <Op op>
   bool constant(Cursor& at);
 
   // --- control (function_decoder_control.h) --------------------------------------------------------------------
-  [[gnu::always_inline]] bool readBlockType(Cursor& at, BlockType& type);
-  [[gnu::always_inline]] bool enter(Cursor& at, ControlKind kind, const BlockType& type);
+  [[gnu::always_inline]] inline bool readBlockType(Cursor& at, BlockType& type);
+  [[gnu::always_inline]] inline bool enter(Cursor& at, ControlKind kind, const BlockType& type);
   void pushFrame(Cursor& at, ControlKind kind, const BlockType& type);
   void popFrame();
   void useFrame();
   void restartArm(Cursor& at, std::span<const ValType> operands);
   void becomeUnreachable(Cursor& at);
   Ctl* readLabel(Cursor& at, uint32_t& depth);
+  template <class Tell>
+  void tellClosed(Cursor& at, Tell&& tell);
   bool finishArm(Cursor& at, bool& fallthrough);
   void leave(Cursor& at, bool fallthrough);
   bool callResults(const FuncType& callee);
@@ -125,16 +130,16 @@ class FunctionDecoder : public DecoderBase {
 
   bool exec(OpTag<Op::Unreachable>, Cursor& at);
   bool exec(OpTag<Op::Nop>, Cursor&) { return true; }
-  bool exec(OpTag<Op::Block>, Cursor& at);
-  bool exec(OpTag<Op::Loop>, Cursor& at);
-  bool exec(OpTag<Op::If>, Cursor& at);
-  bool exec(OpTag<Op::Else>, Cursor& at);
-  bool exec(OpTag<Op::End>, Cursor& at);
-  bool exec(OpTag<Op::Br>, Cursor& at);
-  bool exec(OpTag<Op::BrIf>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Block>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Loop>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::If>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Else>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::End>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Br>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::BrIf>, Cursor& at);
   bool exec(OpTag<Op::BrTable>, Cursor& at);
   bool exec(OpTag<Op::Return>, Cursor& at);
-  bool exec(OpTag<Op::Call>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Call>, Cursor& at);
   bool exec(OpTag<Op::CallIndirect>, Cursor& at);
   bool exec(OpTag<Op::CallRef>, Cursor& at);
   bool exec(OpTag<Op::ReturnCall>, Cursor& at);
@@ -150,14 +155,14 @@ class FunctionDecoder : public DecoderBase {
   bool exec(OpTag<Op::Rethrow>, Cursor& at);
 
   // --- variables, tables, memories (function_decoder_memory.h) -------------------------------------------------
-  bool exec(OpTag<Op::Drop>, Cursor& at);
-  bool exec(OpTag<Op::Select>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Drop>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::Select>, Cursor& at);
   bool exec(OpTag<Op::SelectT>, Cursor& at);
-  bool exec(OpTag<Op::LocalGet>, Cursor& at);
-  bool exec(OpTag<Op::LocalSet>, Cursor& at);
-  bool exec(OpTag<Op::LocalTee>, Cursor& at);
-  bool exec(OpTag<Op::GlobalGet>, Cursor& at);
-  bool exec(OpTag<Op::GlobalSet>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalGet>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalSet>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalTee>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::GlobalGet>, Cursor& at);
+  [[gnu::always_inline]] inline bool exec(OpTag<Op::GlobalSet>, Cursor& at);
   bool exec(OpTag<Op::TableGet>, Cursor& at);
   bool exec(OpTag<Op::TableSet>, Cursor& at);
   bool exec(OpTag<Op::TableSize>, Cursor& at);
@@ -253,7 +258,7 @@ class FunctionDecoder : public DecoderBase {
 
   Sink& sink_;
   std::vector<Ctl> controls_;
-  std::vector<uint32_t> branchTargets_;   // of the current br_table
+  std::vector<uint32_t> branchTargets_;    // of the current br_table
   std::vector<CatchClause> catchClauses_;  // of the current try_table
 };
 
