@@ -109,8 +109,14 @@ void InstructionParser::beginBlock(Op op, FrameKind kind, std::optional<uint8_t>
   frames_.push_back(frame);
 }
 
+void InstructionParser::writeElse(Frame& frame) {
+  writeInstruction(Op::Else, out_);
+  frame.elseEnd = out_.size();
+}
+
 void InstructionParser::endBlock() {
-  out_.byte(static_cast<uint8_t>(info(Op::End).code));
+  if (frames_.back().elseEnd == out_.size()) out_.truncate(out_.size() - 1);  // an `else` with nothing in it
+  writeInstruction(Op::End, out_);
   labels_.pop();
   frames_.pop_back();
 }
@@ -121,7 +127,7 @@ void InstructionParser::openIfArm(Frame& frame) {
     labels_.push(frame.label);
     frame.stage = Stage::First;
   } else if (frame.stage == Stage::First && cursor_.takeOpen("else")) {
-    out_.byte(static_cast<uint8_t>(info(Op::Else).code));
+    writeElse(frame);
     frame.stage = Stage::Last;
   } else if (frame.stage == Stage::Start) {
     return openFolded();
@@ -230,9 +236,14 @@ void InstructionParser::plainControl(Op op, Frame& top) {
     writeInstruction(op, out_);
     return frames_.pop_back();
   }
-  if (op == Op::Else) checkLabel(top);
+  if (op == Op::Else) {
+    checkLabel(top);
+    writeElse(top);
+    top.kind = FrameKind::FlatElse;
+    return;
+  }
   writeInstruction(op, out_);
-  top.kind = op == Op::Else ? FrameKind::FlatElse : op == Op::Catch ? FrameKind::FlatCatch : FrameKind::FlatCatchAll;
+  top.kind = op == Op::Catch ? FrameKind::FlatCatch : FrameKind::FlatCatchAll;
 }
 
 void InstructionParser::checkLabel(const Frame& frame) {

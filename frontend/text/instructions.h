@@ -62,6 +62,7 @@ class InstructionParser {
     std::optional<uint8_t> hint = {};
     std::optional<std::string_view> label = {};
     size_t deferredStart = 0;
+    size_t elseEnd = 0;  // where `out_` ended after the block's `else`, if it has one
   };
 
   // Control (instructions.cc)
@@ -74,6 +75,7 @@ class InstructionParser {
   void plain();
   void plainControl(Op op, Frame& top);
   void beginBlock(Op op, FrameKind kind, std::optional<uint8_t> hint);
+  void writeElse(Frame& frame);
   void endBlock();
   void flushDeferred(const Frame& frame);
   void checkLabel(const Frame& frame);

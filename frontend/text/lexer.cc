@@ -61,7 +61,10 @@ class Lexer {
   TokenStream run() {
     stream_.tokens.reserve(source_.size() / 5 + 16);
     while (at_ < source_.size() && !failed_) step();
-    if (!failed_ && annotationDepth_ != 0) fail("unclosed annotation", source_.size());
+    if (annotationDepth_ != 0) {
+      fail("unclosed annotation", source_.size());
+      if (droppedFrom_ != 1) stream_.annotations.pop_back();
+    }
     uint32_t end = static_cast<uint32_t>(failed_ ? stream_.error.offset : source_.size());
     stream_.tokens.push_back({end, end, failed_ ? TokenKind::Bad : TokenKind::End});
     return std::move(stream_);

@@ -179,12 +179,12 @@ void ModuleParser::parseData() {
   cursor_.takeId();
   ByteWriter offset;
   uint32_t memory = 0;
-  bool hasBareMemory = cursor_.is(TokenKind::Nat);  // (data 0 ...), as before there were several
-  if (hasBareMemory) memory = context_.memories.use(cursor_);
-  bool isActive = hasBareMemory || cursor_.is(TokenKind::Open);
+  bool isActive = !cursor_.is(TokenKind::String) && !cursor_.is(TokenKind::Close);
   if (cursor_.takeOpen("memory")) {
     memory = context_.memories.use(cursor_);
     cursor_.expectClose();
+  } else if (cursor_.is(TokenKind::Nat)) {  // (data 0 ...), as before there were several
+    memory = context_.memories.use(cursor_);
   }
   if (isActive) parseOffset(offset);
   writeData(parseStrings(), isActive ? SegmentMode::Active : SegmentMode::Passive, memory, offset);
