@@ -1,6 +1,6 @@
-// The binary interface of WASI preview 1 (wasi_snapshot_preview1.witx) and what its predecessor wasi_unstable (snapshot 0)
-// lays out differently. Structures here are copied to and from guest memory byte for byte: every gap is a named, zeroed
-// field, so that no host byte gets out through padding.
+// The binary interface of WASI preview 1 (wasi_snapshot_preview1.witx) and what its predecessor wasi_unstable (snapshot
+// 0) lays out differently. Structures here are copied to and from guest memory byte for byte: every gap is a named,
+// zeroed field, so that no host byte gets out through padding.
 #pragma once
 
 #include <cstddef>
@@ -9,12 +9,83 @@
 namespace wattle::wasi {
 
 enum class Errno : uint16_t {
-  Success, TooBig, Acces, AddrInUse, AddrNotAvail, AfNoSupport, Again, Already, BadF, BadMsg, Busy, Canceled, Child,
-  ConnAborted, ConnRefused, ConnReset, Deadlk, DestAddrReq, Dom, Dquot, Exist, Fault, FBig, HostUnreach, Idrm, Ilseq,
-  InProgress, Intr, Inval, Io, IsConn, IsDir, Loop, MFile, MLink, MsgSize, Multihop, NameTooLong, NetDown, NetReset,
-  NetUnreach, NFile, NoBufs, NoDev, NoEnt, NoExec, NoLck, NoLink, NoMem, NoMsg, NoProtoOpt, NoSpc, NoSys, NotConn, NotDir,
-  NotEmpty, NotRecoverable, NotSock, NotSup, NoTty, Nxio, Overflow, OwnerDead, Perm, Pipe, Proto, ProtoNoSupport, Prototype,
-  Range, Rofs, SPipe, Srch, Stale, TimedOut, TxtBsy, XDev, NotCapable,
+  Success,
+  TooBig,
+  Acces,
+  AddrInUse,
+  AddrNotAvail,
+  AfNoSupport,
+  Again,
+  Already,
+  BadF,
+  BadMsg,
+  Busy,
+  Canceled,
+  Child,
+  ConnAborted,
+  ConnRefused,
+  ConnReset,
+  Deadlk,
+  DestAddrReq,
+  Dom,
+  Dquot,
+  Exist,
+  Fault,
+  FBig,
+  HostUnreach,
+  Idrm,
+  Ilseq,
+  InProgress,
+  Intr,
+  Inval,
+  Io,
+  IsConn,
+  IsDir,
+  Loop,
+  MFile,
+  MLink,
+  MsgSize,
+  Multihop,
+  NameTooLong,
+  NetDown,
+  NetReset,
+  NetUnreach,
+  NFile,
+  NoBufs,
+  NoDev,
+  NoEnt,
+  NoExec,
+  NoLck,
+  NoLink,
+  NoMem,
+  NoMsg,
+  NoProtoOpt,
+  NoSpc,
+  NoSys,
+  NotConn,
+  NotDir,
+  NotEmpty,
+  NotRecoverable,
+  NotSock,
+  NotSup,
+  NoTty,
+  Nxio,
+  Overflow,
+  OwnerDead,
+  Perm,
+  Pipe,
+  Proto,
+  ProtoNoSupport,
+  Prototype,
+  Range,
+  Rofs,
+  SPipe,
+  Srch,
+  Stale,
+  TimedOut,
+  TxtBsy,
+  XDev,
+  NotCapable,
 };
 static_assert(static_cast<int>(Errno::NotCapable) == 76);
 
@@ -39,21 +110,30 @@ constexpr uint64_t kAll = (1ull << 30) - 1;
 
 // What can apply to a descriptor of each sort; the rest is dropped when it is opened (path_open: "fewer rights than
 // specified, if and only if those rights do not apply to the type of file").
-constexpr uint64_t kOnFile = kFdDatasync | kFdRead | kFdSeek | kFdFdstatSetFlags | kFdSync | kFdTell | kFdWrite | kFdAdvise |
-                             kFdAllocate | kFdFilestatGet | kFdFilestatSetSize | kFdFilestatSetTimes | kPollFdReadwrite;
-constexpr uint64_t kOnDirectory =
-    kFdDatasync | kFdFdstatSetFlags | kFdSync | kFdAdvise | kPathCreateDirectory | kPathCreateFile | kPathLinkSource |
-    kPathLinkTarget | kPathOpen | kFdReaddir | kPathReadlink | kPathRenameSource | kPathRenameTarget | kPathFilestatGet |
-    kPathFilestatSetSize | kPathFilestatSetTimes | kFdFilestatGet | kFdFilestatSetTimes | kPathSymlink |
-    kPathRemoveDirectory | kPathUnlinkFile;
+constexpr uint64_t kOnFile = kFdDatasync | kFdRead | kFdSeek | kFdFdstatSetFlags | kFdSync | kFdTell | kFdWrite |
+                             kFdAdvise | kFdAllocate | kFdFilestatGet | kFdFilestatSetSize | kFdFilestatSetTimes |
+                             kPollFdReadwrite;
+constexpr uint64_t kOnDirectory = kFdDatasync | kFdFdstatSetFlags | kFdSync | kFdAdvise | kPathCreateDirectory |
+                                  kPathCreateFile | kPathLinkSource | kPathLinkTarget | kPathOpen | kFdReaddir |
+                                  kPathReadlink | kPathRenameSource | kPathRenameTarget | kPathFilestatGet |
+                                  kPathFilestatSetSize | kPathFilestatSetTimes | kFdFilestatGet | kFdFilestatSetTimes |
+                                  kPathSymlink | kPathRemoveDirectory | kPathUnlinkFile;
 // wasi-libc's isatty(): a character device that can neither seek nor tell.
 constexpr uint64_t kOnTerminal = kFdRead | kFdFdstatSetFlags | kFdWrite | kFdFilestatGet | kPollFdReadwrite;
-constexpr uint64_t kOnSocket = kFdRead | kFdFdstatSetFlags | kFdWrite | kFdFilestatGet | kPollFdReadwrite | kSockShutdown;
+constexpr uint64_t kOnSocket =
+    kFdRead | kFdFdstatSetFlags | kFdWrite | kFdFilestatGet | kPollFdReadwrite | kSockShutdown;
 constexpr uint64_t kOnListener = kFdFdstatSetFlags | kFdFilestatGet | kPollFdReadwrite | kSockAccept | kFdRead;
 }  // namespace rights
 
 enum class FileType : uint8_t {
-  Unknown, BlockDevice, CharacterDevice, Directory, RegularFile, SocketDgram, SocketStream, SymbolicLink,
+  Unknown,
+  BlockDevice,
+  CharacterDevice,
+  Directory,
+  RegularFile,
+  SocketDgram,
+  SocketStream,
+  SymbolicLink,
 };
 
 namespace fdflags {

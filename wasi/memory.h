@@ -1,7 +1,8 @@
 // The guest's linear memory as handlers see it. Every address a guest hands over goes through here; a range that is not
 // wholly inside makes the call fail with EFAULT.
 //
-// In a shared memory another guest thread may write at any time, so a structure is copied out once and used from the copy.
+// In a shared memory another guest thread may write at any time, so a structure is copied out once and used from the
+// copy.
 #pragma once
 
 #include <cstdint>
