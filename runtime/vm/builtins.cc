@@ -1,0 +1,141 @@
+// Bulk instructions and growth (spec "Execution / Instructions"). All bounds are checked before anything is written.
+// None of these calls back into the guest, and none may throw: they run between frames of generated code.
+#include "runtime/vm/builtins.h"
+
+#include <algorithm>
+#include <cstring>
+
+#include "runtime/compile/compile.h"
+#include "runtime/vm/instance.h"
+#include "runtime/vm/memory.h"
+#include "runtime/vm/store.h"
+#include "runtime/vm/table.h"
+
+namespace wattle::vm {
+
+using abi::TrapReason;
+using abi::VMContext;
+
+namespace {
+
+constexpr uint32_t low(uint64_t pair) { return static_cast<uint32_t>(pair); }
+constexpr uint32_t high(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }
+constexpr uint32_t status(TrapReason reason) { return static_cast<uint32_t>(reason); }
+
+bool within(uint64_t at, uint64_t n, uint64_t size) { return n <= size && at <= size - n; }
+
+// memmove and memset with a null pointer are undefined even for nothing.
+void copyBytes(void* to, const void* from, uint64_t n) {
+  if (n) std::memmove(to, from, n);
+}
+
+int64_t memoryGrow(VMContext* context, uint32_t memory, uint64_t deltaPages) {
+  return Instance::of(context)->memory(memory)->grow(deltaPages);
+}
+
+uint32_t memoryFill(VMContext* context, uint32_t memory, uint64_t dst, uint32_t value, uint64_t n) {
+  Memory& m = *Instance::of(context)->memory(memory);
+  if (!m.contains(dst, n)) return status(TrapReason::MemoryOutOfBounds);
+  if (n) std::memset(m.base + dst, static_cast<int>(value & 0xff), n);
+  return 0;
+}
+
+uint32_t memoryCopy(VMContext* context, uint64_t memories, uint64_t dst, uint64_t src, uint64_t n) {
+  Memory& to = *Instance::of(context)->memory(low(memories));
+  Memory& from = *Instance::of(context)->memory(high(memories));
+  if (!to.contains(dst, n) || !from.contains(src, n)) return status(TrapReason::MemoryOutOfBounds);
+  copyBytes(to.base + dst, from.base + src, n);
+  return 0;
+}
+
+uint32_t memoryInit(VMContext* context, uint64_t memorySegment, uint64_t dst, uint64_t src, uint64_t n) {
+  return status(
+      initMemory(context, low(memorySegment), Instance::of(context)->dataSegment(high(memorySegment)), dst, src, n));
+}
+
+void dataDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dropData(segment); }
+
+int64_t tableGrow(VMContext* context, uint32_t table, uint64_t init, uint64_t delta) {
+  return Instance::of(context)->table(table)->grow(delta, init);
+}
+
+uint32_t tableFill(VMContext* context, uint32_t table, uint64_t dst, uint64_t value, uint64_t n) {
+  Table& t = *Instance::of(context)->table(table);
+  if (!t.contains(dst, n)) return status(TrapReason::TableOutOfBounds);
+  std::fill_n(t.elements + dst, n, value);
+  return 0;
+}
+
+uint32_t tableCopy(VMContext* context, uint64_t tables, uint64_t dst, uint64_t src, uint64_t n) {
+  Table& to = *Instance::of(context)->table(low(tables));
+  Table& from = *Instance::of(context)->table(high(tables));
+  if (!to.contains(dst, n) || !from.contains(src, n)) return status(TrapReason::TableOutOfBounds);
+  copyBytes(to.elements + dst, from.elements + src, n * sizeof(uint64_t));
+  return 0;
+}
+
+uint32_t tableInit(VMContext* context, uint64_t tableSegment, uint64_t dst, uint64_t src, uint64_t n) {
+  return status(initTable(context, low(tableSegment), high(tableSegment), dst, src, n));
+}
+
+void elemDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dropElements(segment); }
+
+uint32_t isSubtype(uint32_t sub, uint32_t super) { return TypeRegistry::process().isSubtype(sub, super); }
+
+const void* compileLazy(VMContext* context, uint32_t functionIndex) {
+  auto code = Instance::of(context)->code().materialize(functionIndex);
+  return code ? *code : nullptr;
+}
+
+// Code saw rsp below the limit. The limit may be the real one, or ~0 because somebody interrupted; what somebody wanted
+// may have been taken back meanwhile.
+uint32_t safepoint(VMContext* context, uintptr_t stackPointer) {
+  auto& store = *static_cast<Store*>(context->storeContext->store);
+  if (store.cells()->interrupted.load(std::memory_order_relaxed)) return status(TrapReason::Interrupted);
+  if (store.engine().config.fuel && store.context().fuel > 0) return status(TrapReason::OutOfFuel);
+  if (stackPointer < store.stackLimit()) return status(TrapReason::StackOverflow);
+  store.setStackLimit(store.stackLimit());
+  return 0;
+}
+
+}  // namespace
+
+TrapReason initMemory(VMContext* context, uint32_t memory, std::span<const uint8_t> data, uint64_t dst, uint64_t src,
+                      uint64_t n) {
+  Memory& m = *Instance::of(context)->memory(memory);
+  if (!m.contains(dst, n) || !within(src, n, data.size())) return TrapReason::MemoryOutOfBounds;
+  copyBytes(m.base + dst, data.data() + src, n);
+  return TrapReason::None;
+}
+
+TrapReason initTable(VMContext* context, uint32_t table, uint32_t segment, uint64_t dst, uint64_t src, uint64_t n) {
+  Instance& instance = *Instance::of(context);
+  Table& t = *instance.table(table);
+  if (!t.contains(dst, n) || !within(src, n, instance.elementCount(segment))) return TrapReason::TableOutOfBounds;
+  for (uint64_t i = 0; i < n; ++i) t.elements[dst + i] = instance.element(segment, src + i);
+  return TrapReason::None;
+}
+
+const abi::BuiltinTable& builtinTable() {
+  static const abi::BuiltinTable table = [] {
+    abi::BuiltinTable t;
+    t.safepointStub = compile::safepointStub();
+    t.MemoryGrow = memoryGrow;
+    t.MemoryFill = memoryFill;
+    t.MemoryCopy = memoryCopy;
+    t.MemoryInit = memoryInit;
+    t.DataDrop = dataDrop;
+    t.TableGrow = tableGrow;
+    t.TableFill = tableFill;
+    t.TableCopy = tableCopy;
+    t.TableInit = tableInit;
+    t.ElemDrop = elemDrop;
+    t.IsSubtype = isSubtype;
+    t.CompileLazy = compileLazy;
+    t.Safepoint = safepoint;
+    return t;
+  }();
+  return table;
+}
+
+}  // namespace wattle::vm

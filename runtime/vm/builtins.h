@@ -1,0 +1,19 @@
+// The C functions that compiled code calls (abi::WATTLE_BUILTINS).
+#pragma once
+
+#include <span>
+
+#include "runtime/compile/abi/trap_reason.h"
+#include "runtime/compile/abi/vmcontext.h"
+
+namespace wattle::vm {
+
+const abi::BuiltinTable& builtinTable();
+
+// Active segments do what memory.init and table.init do (spec "Execution / Modules / Instantiation").
+abi::TrapReason initMemory(abi::VMContext* context, uint32_t memory, std::span<const uint8_t> data, uint64_t dst,
+                           uint64_t src, uint64_t n);
+abi::TrapReason initTable(abi::VMContext* context, uint32_t table, uint32_t segment, uint64_t dst, uint64_t src,
+                          uint64_t n);
+
+}  // namespace wattle::vm

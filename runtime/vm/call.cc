@@ -1,0 +1,254 @@
+#include "runtime/vm/call.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <exception>
+
+#include "runtime/vm/instance.h"
+#include "runtime/vm/store.h"
+#include "runtime/vm/values.h"
+#include "sandbox/stack.h"
+
+namespace wattle::vm {
+
+constinit thread_local ThreadState* currentThreadState = nullptr;
+
+namespace {
+
+// Stack that host functions may count on, whatever the guest has used.
+constexpr uintptr_t kHostReserve = 128 << 10;
+
+struct ThreadStateOwner {
+  ~ThreadStateOwner() {
+    delete currentThreadState;
+    currentThreadState = nullptr;
+  }
+  bool used = false;
+};
+thread_local ThreadStateOwner threadStateOwner;
+
+}  // namespace
+
+ThreadState& makeThreadState() {
+  threadStateOwner.used = true;  // so that its destructor runs at the thread's end
+  currentThreadState = new ThreadState;
+  currentThreadState->stackFloor = sandbox::currentStackEnd() + kHostReserve;
+  return *currentThreadState;
+}
+
+namespace {
+
+// Before an outermost call: is the limit that stands there good for this stack pointer?
+inline void prepareStackLimit(ThreadState& thread, Store& store, uintptr_t stackPointer) {
+  uintptr_t most = store.engine().config.maxStackBytes;
+  uintptr_t limit = store.context().stackLimit.load(std::memory_order_relaxed);
+  uintptr_t room = stackPointer - limit;  // huge when the limit is above, as for an interrupt
+  if (limit >= thread.stackFloor && room <= most && (room >= most - most / 4 || limit == thread.stackFloor)) [[likely]]
+    return;
+  store.setStackLimit(std::max(thread.stackFloor, stackPointer > most ? stackPointer - most : 0));
+}
+
+Error failure(ThreadState& thread, abi::TrapReason reason) {
+  if (reason != abi::TrapReason::HostError || !thread.hostError) {
+    Error error = trapError(reason);
+    error.backtrace = symbolize(thread.frames, thread.frameCount);
+    return error;
+  }
+  Error error = std::move(*thread.hostError);
+  thread.hostError.reset();
+  if (error.kind == ErrorKind::Trap && error.backtrace.empty())
+    error.backtrace = symbolize(thread.frames, thread.frameCount);
+  return error;
+}
+
+inline Result<void> enter(Store& store, compile::EntryStub stub, const void* code, abi::VMContext* context,
+                          abi::RawValue* values) {
+  ThreadState& thread = threadState();
+  Activation activation;
+  activation.previous = thread.top;
+  activation.store = &store;
+  activation.outerExitFrame = thread.top ? thread.top->store->context().exitFrame : 0;
+  if (store.depth == 0) prepareStackLimit(thread, store, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  uintptr_t exitFrame = store.context().exitFrame;
+  ++store.depth;
+  thread.top = &activation;
+  uint64_t reason = stub(code, context, values, &activation.savedStackPointer);
+  thread.top = activation.previous;
+  --store.depth;
+  store.context().exitFrame = exitFrame;
+  if (reason == 0) [[likely]]
+    return {};
+  return std::unexpected(failure(thread, static_cast<abi::TrapReason>(reason)));
+}
+
+compile::EntryStub entryStubFor(uint32_t typeId) {
+  const TypeEntry& entry = TypeRegistry::process().entry(typeId);
+  auto stub = entry.entryStub.load(std::memory_order_acquire);
+  if (stub) [[likely]]
+    return stub;
+  stub = compile::entryStub(entry.type.func);
+  entry.entryStub.store(stub, std::memory_order_release);
+  return stub;
+}
+
+// A few values without the heap.
+class ValBuffer {
+ public:
+  explicit ValBuffer(size_t count) : count_(count) {
+    if (count > kInline) heap_.resize(count);
+  }
+  Val* data() { return count_ > kInline ? heap_.data() : inline_; }
+
+ private:
+  static constexpr size_t kInline = 12;
+  size_t count_;
+  Val inline_[kInline];
+  std::vector<Val> heap_;
+};
+
+Error hostException(const char* what) {
+  Error error = trapError(abi::TrapReason::HostError);
+  if (what) error.message += fmt::format(": {}", what);
+  return error;
+}
+
+// Runs the callback; nothing it throws gets past.
+Result<void> callback(HostFunction& host, Instance* instance, std::span<const Val> arguments, std::span<Val> results) {
+  Store& store = *host.store();
+  Caller::State state{store, instance};
+  Caller caller(state);
+  size_t mark = store.pinMark();
+  host.retain();
+  auto run = [&]() -> Result<void> {
+    try {
+      return host.definition().callback(caller, arguments, results);
+    } catch (const std::exception& e) {
+      return std::unexpected(hostException(e.what()));
+    } catch (...) {
+      return std::unexpected(hostException(nullptr));
+    }
+  };
+  Result<void> result = run();
+  host.release();
+  store.unpinTo(mark);
+  return result;
+}
+
+Result<void> runHost(HostFunction& host, Instance* instance, abi::RawValue* values) {
+  const frontend::FuncType& type = host.definition().signature;
+  size_t params = type.params.size(), results = type.results.size();
+  Store& store = *host.store();
+  ValBuffer buffer(params + results);
+  Val* vals = buffer.data();
+  for (size_t i = 0; i < params; ++i) vals[i] = fromRaw(values[i], type.params[i]);
+  for (size_t i = 0; i < results; ++i) vals[params + i] = Val::zero(toApi(type.results[i]));
+  auto result = callback(host, instance, {vals, params}, {vals + params, results});
+  if (!result) return result;
+  for (size_t i = 0; i < results; ++i) {
+    if (auto error = toRaw(store, vals[params + i], type.results[i], values[i])) {
+      error->message = fmt::format("result {} of host function {}: {}", i, host.definition().name, error->message);
+      return std::unexpected(std::move(*error));
+    }
+  }
+  return {};
+}
+
+// What host stubs call.
+uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext) {
+  auto& host = *static_cast<HostFunction*>(hostContext->hostFunction);
+  auto result = runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values);
+  if (result) [[likely]]
+    return 0;
+  threadState().hostError = std::make_unique<Error>(std::move(result.error()));
+  return static_cast<uint32_t>(abi::TrapReason::HostError);
+}
+
+Error goneError() { return Error::make(ErrorKind::Argument, "the store of this function is gone"); }
+Error cacheFullError() { return Error::make(ErrorKind::Resource, "the code cache is full"); }
+
+}  // namespace
+
+const void* hostStubFor(uint32_t typeId) {
+  const TypeEntry& entry = TypeRegistry::process().entry(typeId);
+  const void* stub = entry.hostStub.load(std::memory_order_acquire);
+  if (stub) return stub;
+  stub = compile::hostStub(entry.type.func, hostEntry);
+  entry.hostStub.store(stub, std::memory_order_release);
+  return stub;
+}
+
+Result<void> callCode(Store& store, uint32_t typeId, const void* code, abi::VMContext* context, abi::RawValue* values) {
+  if (context->hostFunction) return runHost(*static_cast<HostFunction*>(context->hostFunction), nullptr, values);
+  auto stub = entryStubFor(typeId);
+  if (!stub) [[unlikely]]
+    return std::unexpected(cacheFullError());
+  return enter(store, stub, code, context, values);
+}
+
+Result<void> call(Function& function, abi::RawValue* values) {
+  Store* store = function.store();
+  if (!store || !store->isOpen()) [[unlikely]]
+    return std::unexpected(goneError());
+  return callCode(*store, function.typeId, function.code, function.context, values);
+}
+
+Result<std::vector<Val>> callChecked(Function& function, std::span<const Val> arguments) {
+  Store* store = function.store();
+  if (!store || !store->isOpen()) return std::unexpected(goneError());
+  const frontend::FuncType& type = function.type();
+  if (arguments.size() != type.params.size()) {
+    return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("the function takes {} arguments, not {}",
+                                                                        type.params.size(), arguments.size())));
+  }
+  constexpr size_t kInline = 16;
+  abi::RawValue few[kInline];
+  std::vector<abi::RawValue> many;
+  abi::RawValue* values = few;
+  if (size_t count = std::max(type.params.size(), type.results.size()); count > kInline) {
+    many.resize(count);
+    values = many.data();
+  }
+  for (size_t i = 0; i < arguments.size(); ++i) {
+    if (auto error = toRaw(*store, arguments[i], type.params[i], values[i])) {
+      error->message = fmt::format("argument {}: {}", i, error->message);
+      return std::unexpected(std::move(*error));
+    }
+  }
+  if (auto result = callCode(*store, function.typeId, function.code, function.context, values); !result) {
+    return std::unexpected(std::move(result.error()));
+  }
+  std::vector<Val> results;
+  results.reserve(type.results.size());
+  for (size_t i = 0; i < type.results.size(); ++i) results.push_back(handOut(*store, values[i], type.results[i]));
+  return results;
+}
+
+Result<void> callRaw(Function& function, std::span<RawVal> values) {
+  static_assert(sizeof(RawVal) == sizeof(abi::RawValue) && alignof(RawVal) == alignof(abi::RawValue));
+  Store* store = function.store();
+  if (!store || !store->isOpen()) [[unlikely]]
+    return std::unexpected(goneError());
+  const frontend::FuncType& type = function.type();
+  if (values.size() < std::max(type.params.size(), type.results.size())) [[unlikely]] {
+    return std::unexpected(Error::make(ErrorKind::Argument, "too few values for the function's type"));
+  }
+  auto* raw = reinterpret_cast<abi::RawValue*>(values.data());
+  for (size_t i = 0; i < type.params.size(); ++i) {
+    if (!type.params[i].isRef()) [[likely]]
+      continue;
+    if (auto error = checkReference(*store, raw[i].ref, type.params[i])) return std::unexpected(std::move(*error));
+  }
+  auto result = callCode(*store, function.typeId, function.code, function.context, raw);
+  if (!result) [[unlikely]]
+    return result;
+  for (size_t i = 0; i < type.results.size(); ++i) {
+    if (!type.results[i].isRef()) [[likely]]
+      continue;
+    raw[i].ref = canonicalReference(raw[i].ref, type.results[i]);
+    store->pin(raw[i].ref, refKind(type.results[i]));
+  }
+  return {};
+}
+
+}  // namespace wattle::vm

@@ -1,0 +1,180 @@
+// The collector of a store's objects: mark from the roots, free the rest.
+//
+// Roots are objects with handles, references the host was handed (pins), and whatever the guest holds on the stack.
+// What lies in guest frames is not described anywhere, so the stack between here and the outermost call is searched
+// conservatively: a word that points into an instance or a host function keeps it, a word that reads as an external
+// reference keeps that. (Registers too: guest values may wait in callee-saved registers of host code.) This can keep a
+// little too much, for as long as the word stays there.
+//
+// Objects are freed in two steps, since closing one runs code of the host: first all of the dead are closed, then all
+// are deleted.
+#include "runtime/vm/collect.h"
+
+#include <algorithm>
+#include <csetjmp>
+
+#include "runtime/vm/call.h"
+#include "runtime/vm/function.h"
+#include "runtime/vm/instance.h"
+#include "runtime/vm/store.h"
+
+namespace wattle::vm {
+
+void Tracer::mark(uint64_t reference, RefKind kind) {
+  if (reference == 0) return;
+  switch (kind) {
+    case RefKind::Func: {
+      // The copy in an importing instance (function.h) is a part of that one.
+      auto* record = reinterpret_cast<const abi::VMFuncRef*>(reference);
+      Function* original = Function::canonical(record);
+      mark(original == record ? original->owner() : find(reference));
+      break;
+    }
+    case RefKind::Extern:
+    case RefKind::Any:
+      if (store_.externs_.contains(reference)) store_.externs_.slots_[reference >> 3].marked = true;
+      break;
+    case RefKind::Exn: break;
+  }
+}
+
+void Tracer::drain() {
+  while (!pending_.empty()) {
+    Object* object = pending_.back();
+    pending_.pop_back();
+    object->trace(*this);
+  }
+}
+
+Object* Tracer::find(uintptr_t address) {
+  if (!extents_) {
+    extents_.emplace();
+    for (Object* o = store_.objects_; o; o = o->next_) {
+      auto begin = reinterpret_cast<uintptr_t>(o);
+      if (auto* instance = dynamic_cast<Instance*>(o))
+        extents_->push_back({begin, begin + instance->allocationSize(), o});
+      if (dynamic_cast<HostFunction*>(o)) extents_->push_back({begin, begin + sizeof(HostFunction), o});
+    }
+    std::ranges::sort(*extents_, {}, &Extent::begin);
+  }
+  auto it = std::ranges::upper_bound(*extents_, address, {}, &Extent::begin);
+  if (it == extents_->begin()) return nullptr;
+  --it;
+  return address < it->end ? it->object : nullptr;
+}
+
+namespace {
+
+// Reads stack words as they lie, those of other frames included: no business of the address sanitizer's.
+__attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t from, uintptr_t to, Tracer& tracer) {
+  for (uintptr_t at = from & ~uintptr_t{7}; at < to; at += 8) {
+    uintptr_t word = *reinterpret_cast<const uintptr_t*>(at);
+    if ((word & 7) == 2) tracer.mark(word, RefKind::Extern);
+    if (Object* object = tracer.find(word)) tracer.mark(object);
+  }
+}
+
+}  // namespace
+
+void Store::scanStack(Tracer& tracer) {
+  uintptr_t outermost = 0;
+  for (const Activation* a = threadState().top; a; a = a->previous) {
+    if (a->store == this) outermost = reinterpret_cast<uintptr_t>(a);
+  }
+  if (!outermost) return;
+  std::jmp_buf registers;  // low in this frame; glibc leaves rbx, r12 to r15 in it as they are
+  setjmp(registers);
+  searchWords(reinterpret_cast<uintptr_t>(&registers), outermost, tracer);
+}
+
+void Store::collect(bool releasePins) {
+  if (collecting_ || closing_) return;
+  collecting_ = true;
+  if (releasePins && scopes_ == 0) unpin(0);
+  Tracer tracer(*this);
+  for (Object* o = objects_; o; o = o->next_) {
+    if (o->handles_ != 0 || o->pinned_) tracer.mark(o);
+  }
+  if (depth != 0) scanStack(tracer);
+  tracer.drain();
+
+  Object* dead = nullptr;
+  Object** link = &objects_;
+  while (Object* o = *link) {
+    if (o->marked_) {
+      o->marked_ = false;
+      link = &o->next_;
+      continue;
+    }
+    *link = o->next_;
+    o->next_ = dead;
+    dead = o;
+    --objectCount_;
+  }
+  std::vector<std::shared_ptr<void>> deadValues;  // destroyed when the table is whole again
+  for (uint32_t i = 0; i < externs_.slots_.size(); ++i) {
+    auto& slot = externs_.slots_[i];
+    if (slot.used && !slot.marked && !slot.pinned) {
+      deadValues.push_back(std::move(slot.value));
+      slot.used = false;
+      slot.nextFree = externs_.firstFree_;
+      externs_.firstFree_ = i;
+      --externs_.count_;
+    }
+    slot.marked = false;
+  }
+  dispose(dead);
+  deadValues.clear();
+  collectAt_ = std::max<size_t>(1024, objectCount() * 2);
+  collecting_ = false;
+}
+
+void Store::dispose(Object* list) {
+  for (Object* o = list; o; o = o->next_) o->close();
+  while (list) {
+    Object* next = list->next_;
+    list->store_ = nullptr;
+    if (list->handles_ == 0) delete list;
+    list = next;
+  }
+}
+
+uint64_t ExternTable::add(std::shared_ptr<void> value) {
+  uint32_t index = firstFree_;
+  if (index == kNone) {
+    index = static_cast<uint32_t>(slots_.size());
+    slots_.emplace_back();
+  } else {
+    firstFree_ = slots_[index].nextFree;
+  }
+  Slot& slot = slots_[index];
+  slot.value = std::move(value);
+  slot.used = true;
+  ++count_;
+  return word(index);
+}
+
+void Store::pin(uint64_t reference, RefKind kind) {
+  if (reference == 0) return;
+  if (kind == RefKind::Func) {
+    Object* object = Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context);
+    if (object->pinned_) return;
+    object->pinned_ = true;
+    pins_.push_back({object, 0});
+  } else if (externs_.contains(reference)) {
+    auto& slot = externs_.slots_[reference >> 3];
+    if (slot.pinned) return;
+    slot.pinned = true;
+    pins_.push_back({nullptr, static_cast<uint32_t>(reference >> 3)});
+  }
+}
+
+void Store::unpin(size_t mark) {
+  for (size_t i = mark; i < pins_.size(); ++i) {
+    const Pin& pin = pins_[i];
+    (pin.object ? pin.object->pinned_ : externs_.slots_[pin.externIndex].pinned) = false;
+  }
+  pins_.resize(mark);
+}
+
+}  // namespace wattle::vm

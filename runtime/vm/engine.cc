@@ -1,0 +1,47 @@
+#include "runtime/vm/engine.h"
+
+#include <algorithm>
+
+#include "runtime/vm/module.h"
+#include "runtime/vm/traps.h"
+
+namespace wattle::vm {
+
+Engine::Engine(const Config& c) : config(c), pool(c.compileThreads) { installTrapHandler(c.installSignalHandlers); }
+
+std::shared_ptr<Module> ModuleTable::findIn(Shard& shard, uint64_t hash, std::span<const uint8_t> bytes,
+                                            Passed& passed) {
+  auto [first, last] = shard.modules.equal_range(hash);
+  for (auto it = first; it != last; ++it) {
+    auto module = it->second.reference.lock();
+    if (module && std::ranges::equal(module->bytes(), bytes)) return module;
+    passed.push_back(std::move(module));
+  }
+  return nullptr;
+}
+
+std::shared_ptr<Module> ModuleTable::find(uint64_t hash, std::span<const uint8_t> bytes) {
+  Passed passed;
+  Shard& shard = shards_[hash % kShards];
+  std::lock_guard lock(shard.mutex);
+  return findIn(shard, hash, bytes, passed);
+}
+
+std::shared_ptr<Module> ModuleTable::add(uint64_t hash, std::shared_ptr<Module> module) {
+  Passed passed;
+  Shard& shard = shards_[hash % kShards];
+  std::lock_guard lock(shard.mutex);
+  if (auto other = findIn(shard, hash, module->bytes(), passed)) return other;
+  shard.modules.emplace(hash, Entry{module.get(), module});
+  return module;
+}
+
+void ModuleTable::remove(uint64_t hash, const Module* module) {
+  Shard& shard = shards_[hash % kShards];
+  std::lock_guard lock(shard.mutex);
+  auto [first, last] = shard.modules.equal_range(hash);
+  auto it = std::find_if(first, last, [&](const auto& item) { return item.second.module == module; });
+  if (it != last) shard.modules.erase(it);
+}
+
+}  // namespace wattle::vm

@@ -1,0 +1,51 @@
+// What modules and stores of one configuration share.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+#include <unordered_map>
+#include <vector>
+
+#include "runtime/compile/worker_pool.h"
+#include "wattle/wattle.hpp"
+
+namespace wattle::vm {
+
+class Module;
+
+// The living modules of an engine by content: equal bytes give the same Module. Thread safety: any thread.
+class ModuleTable {
+ public:
+  std::shared_ptr<Module> find(uint64_t hash, std::span<const uint8_t> bytes);
+  // The module, or the equal one that another thread has added meanwhile.
+  std::shared_ptr<Module> add(uint64_t hash, std::shared_ptr<Module> module);
+  // By the destructor of a module that was added.
+  void remove(uint64_t hash, const Module* module);
+
+ private:
+  static constexpr unsigned kShards = 16;
+  struct Entry {
+    const Module* module;
+    std::weak_ptr<Module> reference;
+  };
+  struct Shard {
+    std::mutex mutex;
+    std::unordered_multimap<uint64_t, Entry> modules;
+  };
+  // `passed` takes what was looked at in vain: it may hold the last reference by now, and dropping that needs the lock.
+  using Passed = std::vector<std::shared_ptr<Module>>;
+  static std::shared_ptr<Module> findIn(Shard& shard, uint64_t hash, std::span<const uint8_t> bytes, Passed& passed);
+  std::array<Shard, kShards> shards_;
+};
+
+struct Engine {
+  explicit Engine(const Config& config);
+  const Config config;
+  compile::WorkerPool pool;
+  ModuleTable modules;
+};
+
+}  // namespace wattle::vm

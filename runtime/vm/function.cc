@@ -1,0 +1,65 @@
+#include "runtime/vm/function.h"
+
+#include "runtime/vm/builtins.h"
+#include "runtime/vm/call.h"
+#include "runtime/vm/instance.h"
+#include "runtime/vm/store.h"
+#include "runtime/vm/types.h"
+
+namespace wattle::vm {
+
+Object* Function::ownerOf(const abi::VMContext* context) {
+  if (context->instance) return static_cast<Instance*>(context->instance);
+  return static_cast<HostFunction*>(context->hostFunction);
+}
+
+Function* Function::canonical(const abi::VMFuncRef* reference) {
+  if (reference->context->hostFunction) return static_cast<HostFunction*>(reference->context->hostFunction)->function();
+  return static_cast<Instance*>(reference->context->instance)->function(reference->functionIndex);
+}
+
+std::string Function::name() const {
+  if (host()) return host()->definition().name;
+  return static_cast<Instance*>(context->instance)->module().functionName(functionIndex);
+}
+
+Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(const FuncType& type, HostCallback callback,
+                                                                   std::string name) {
+  auto definition = std::make_shared<HostDefinition>();
+  auto signature = fromApi(type);
+  if (!signature) return std::unexpected(signature.error());
+  auto interned = TypeRegistry::process().internFunc(*signature);
+  if (!interned) return std::unexpected(interned.error());
+  definition->type = std::move(*interned);
+  definition->signature = std::move(*signature);
+  definition->callback = std::move(callback);
+  definition->name = std::move(name);
+  return definition;
+}
+
+HostFunction::HostFunction(Store& store, std::shared_ptr<const HostDefinition> definition, const void* code)
+    : Object(store), type_(definition->type.group), definition_(std::move(definition)) {
+  context_.storeContext = &store.context();
+  context_.builtins = &builtinTable();
+  context_.hostFunction = this;
+  reference_ = {code, &context_, definition_->type.id, ~0u};
+}
+
+Result<HostFunction*> HostFunction::create(Store& store, std::shared_ptr<const HostDefinition> definition) {
+  const void* code = hostStubFor(definition->type.id);
+  if (!code) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
+  return new HostFunction(store, std::move(definition), code);
+}
+
+void HostFunction::close() {
+  if (closed_) return;
+  closed_ = true;
+  if (store()) store()->forgetHostFunction(definition_.get());
+  // Shells keep the type, not what the callback holds.
+  auto stub = std::make_shared<HostDefinition>();
+  stub->signature = definition_->signature;
+  stub->name = definition_->name;
+  definition_ = std::move(stub);
+}
+
+}  // namespace wattle::vm

@@ -1,0 +1,105 @@
+// Deadlines: one thread of the process sleeps until the next one and interrupts the stores whose time has come. It is
+// started when the first deadline is set. After fork() the child has no such thread; it starts its own, and its stores'
+// deadlines are to be set anew.
+#include <pthread.h>
+
+#include <condition_variable>
+#include <csignal>
+#include <map>
+#include <mutex>
+#include <system_error>
+#include <thread>
+
+#include "runtime/vm/store.h"
+
+namespace wattle::vm {
+
+namespace {
+
+class DeadlineClock {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  static DeadlineClock& process() {
+    static auto* clock = [] {
+      instance() = new DeadlineClock;  // never destroyed: its thread is detached
+      pthread_atfork(nullptr, nullptr, [] { instance() = new DeadlineClock; });
+      return &instance();
+    }();
+    return **clock;
+  }
+
+  // A ticket, or 0 when there can be no thread.
+  uint64_t add(Clock::time_point when, std::shared_ptr<StoreCells> cells) {
+    std::lock_guard lock(mutex_);
+    if (!running_) {
+      // The host's signals are not for this thread.
+      sigset_t all, before;
+      sigfillset(&all);
+      pthread_sigmask(SIG_BLOCK, &all, &before);
+      try {
+        std::thread([this] { run(); }).detach();
+        running_ = true;
+      } catch (const std::system_error&) {
+      }
+      pthread_sigmask(SIG_SETMASK, &before, nullptr);
+      if (!running_) return 0;
+    }
+    uint64_t ticket = lastTicket_.fetch_add(1) + 1;
+    waiting_.emplace(std::pair(when, ticket), std::move(cells));
+    times_.emplace(ticket, when);
+    wake_.notify_one();
+    return ticket;
+  }
+
+  void remove(uint64_t ticket) {
+    std::lock_guard lock(mutex_);
+    auto it = times_.find(ticket);
+    if (it == times_.end()) return;
+    waiting_.erase({it->second, ticket});
+    times_.erase(it);
+  }
+
+ private:
+  static DeadlineClock*& instance() {
+    static DeadlineClock* clock = nullptr;
+    return clock;
+  }
+
+  void run() {
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      if (waiting_.empty()) {
+        wake_.wait(lock);
+      } else if (auto first = waiting_.begin(); first->first.first > Clock::now()) {
+        wake_.wait_until(lock, first->first.first);
+      } else {
+        first->second->interrupt();
+        times_.erase(first->first.second);
+        waiting_.erase(first);
+      }
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::map<std::pair<Clock::time_point, uint64_t>, std::shared_ptr<StoreCells>> waiting_;
+  std::map<uint64_t, Clock::time_point> times_;
+  static inline std::atomic<uint64_t> lastTicket_ =
+      0;  // of all clocks: a forked child's store may hold one of the parent's
+  bool running_ = false;
+};
+
+}  // namespace
+
+bool Store::setDeadline(std::chrono::nanoseconds fromNow) {
+  if (deadline_ != 0) {
+    DeadlineClock::process().remove(deadline_);
+    deadline_ = 0;
+  }
+  if (fromNow.count() <= 0) return true;
+  deadline_ = DeadlineClock::process().add(DeadlineClock::Clock::now() + fromNow, cells_);
+  return deadline_ != 0;
+}
+
+}  // namespace wattle::vm

@@ -1,0 +1,138 @@
+#include "runtime/vm/module.h"
+
+#include <xxhash.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "runtime/vm/types.h"
+
+namespace wattle::vm {
+
+namespace {
+
+constexpr size_t kManyExports = 8;
+// Above this, functions are compiled at first call unless Config::lazy says otherwise.
+constexpr size_t kLazyBytes = 2 << 20;
+
+}  // namespace
+
+Error toApi(const frontend::Error& error) {
+  Error out = Error::make(ErrorKind::Malformed, error.message);
+  switch (error.kind) {
+    case frontend::ErrorKind::Malformed: out.kind = ErrorKind::Malformed; break;
+    case frontend::ErrorKind::Invalid: out.kind = ErrorKind::Invalid; break;
+    case frontend::ErrorKind::Limit: out.kind = ErrorKind::Limit; break;
+  }
+  out.offset = error.offset;
+  out.function = error.function;
+  return out;
+}
+
+Error toApi(const compile::Error& error) {
+  Error out = toApi(error.error);
+  if (error.cacheFull) out.kind = ErrorKind::Resource;
+  if (error.unsupported) out.kind = ErrorKind::Unsupported;
+  return out;
+}
+
+Result<std::shared_ptr<Module>> Module::create(std::shared_ptr<Engine> engine, ModuleBytes bytes) {
+  uint64_t hash = XXH3_64bits(bytes.span().data(), bytes.span().size());
+  if (auto known = engine->modules.find(hash, bytes.span())) return known;
+  std::shared_ptr<Module> module(new Module(std::move(engine), std::move(bytes)));
+  if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
+  // Bodies are checked by being compiled, so one kind of code has to be made now.
+  auto bounds = sandbox::Bounds::Guarded;
+  if (module->engine_->config.bounds == BoundsMode::Checked) bounds = sandbox::Bounds::Checked;
+  if (module->engine_->config.bounds == BoundsMode::Auto) bounds = sandbox::preferredBounds();
+  if (auto code = module->code(bounds); !code) return std::unexpected(code.error());
+  return publish(std::move(module), hash);
+}
+
+Result<void> Module::decode() {
+  auto info = frontend::decodeModule(bytes_.span());
+  if (!info) return std::unexpected(toApi(info.error()));
+  info_ = std::move(*info);
+  auto types = TypeRegistry::process().internModule(info_);
+  if (!types) return std::unexpected(types.error());
+  types_ = std::move(*types);
+  layout_ = abi::Layout(info_);
+  guardable_ = std::ranges::any_of(info_.memories, [](const auto& m) { return canGuard(m.type); });
+  if (info_.exports.size() > kManyExports) {
+    exportOrder_.resize(info_.exports.size());
+    std::iota(exportOrder_.begin(), exportOrder_.end(), 0u);
+    std::ranges::sort(exportOrder_, {}, [this](uint32_t i) -> std::string_view { return info_.exports[i].name; });
+  }
+  return {};
+}
+
+std::shared_ptr<Module> Module::publish(std::shared_ptr<Module> module, uint64_t hash) {
+  module->hash_ = hash;
+  module->published_ = true;
+  auto engine = module->engine_;
+  return engine->modules.add(hash, std::move(module));
+}
+
+Module::~Module() {
+  if (published_) engine_->modules.remove(hash_, this);
+}
+
+compile::Settings Module::settings(sandbox::Bounds bounds) const {
+  compile::Settings settings;
+  settings.guarded = !guardable_ || bounds == sandbox::Bounds::Guarded;
+  settings.fuel = engine_->config.fuel;
+  settings.lazy = engine_->config.lazy.value_or(bytes_.span().size() > kLazyBytes);
+  return settings;
+}
+
+Result<const compile::ModuleCode*> Module::code(sandbox::Bounds bounds) {
+  unsigned which = guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
+  if (auto* code = ready_[which].load(std::memory_order_acquire)) return code;
+  std::lock_guard lock(codeMutex_);
+  if (auto* code = code_[which].get()) return code;
+  auto compiled = compile::compileModule(info_, bytes_.span(), settings(bounds), engine_->pool);
+  if (!compiled) return std::unexpected(toApi(compiled.error()));
+  code_[which] = std::move(*compiled);
+  ready_[which].store(code_[which].get(), std::memory_order_release);
+  return code_[which].get();
+}
+
+const frontend::Export* Module::findExport(std::string_view name) const {
+  const auto& exports = info_.exports;
+  if (exportOrder_.empty()) {
+    auto it = std::ranges::find(exports, name, [](const auto& e) -> std::string_view { return e.name; });
+    return it == exports.end() ? nullptr : &*it;
+  }
+  auto nameOf = [&](uint32_t i) -> std::string_view { return exports[i].name; };
+  auto it = std::ranges::lower_bound(exportOrder_, name, {}, nameOf);
+  return it == exportOrder_.end() || nameOf(*it) != name ? nullptr : &exports[*it];
+}
+
+const frontend::Names& Module::names() const {
+  std::call_once(namesOnce_,
+                 [this] { names_ = std::make_unique<frontend::Names>(frontend::decodeNames(info_, bytes_.span())); });
+  return *names_;
+}
+
+std::string Module::functionName(uint32_t index) const {
+  const auto& known = names().functions;
+  if (index < known.size() && !known[index].empty()) return known[index];
+  for (const auto& e : info_.exports) {
+    if (e.kind == frontend::ExternKind::Func && e.index == index) return e.name;
+  }
+  return {};
+}
+
+ExternType Module::externType(frontend::ExternKind kind, uint32_t index) const {
+  const auto& registry = TypeRegistry::process();
+  switch (kind) {
+    case frontend::ExternKind::Func: return toApi(registry.funcType(functionTypeId(index)));
+    case frontend::ExternKind::Table: return toApi(canonical(info_.tables[index].type, types_.ids));
+    case frontend::ExternKind::Memory: return toApi(info_.memories[index].type);
+    case frontend::ExternKind::Global: return toApi(canonical(info_.globals[index].type, types_.ids));
+    case frontend::ExternKind::Tag: break;
+  }
+  return TagType{toApi(registry.funcType(types_.ids[info_.tags[index].typeIndex]))};
+}
+
+}  // namespace wattle::vm

@@ -1,0 +1,85 @@
+// A module: what its bytes say, its types' canonical ids, and its code. Immutable to the eye; code for another kind of
+// bounds, names and the like are made at first need. Shared by any number of threads, stores and instances.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "frontend/binary/module_decoder.h"
+#include "frontend/module.h"
+#include "runtime/compile/abi/vmcontext.h"
+#include "runtime/compile/compile.h"
+#include "runtime/vm/engine.h"
+#include "runtime/vm/module_bytes.h"
+#include "runtime/vm/type_registry.h"
+#include "sandbox/linear_memory.h"
+#include "wattle/wattle.hpp"
+
+namespace wattle::vm {
+
+class Module {
+ public:
+  // Decodes, validates, compiles; or finds the equal module that lives already.
+  static Result<std::shared_ptr<Module>> create(std::shared_ptr<Engine> engine, ModuleBytes bytes);
+  ~Module();
+  Module(const Module&) = delete;
+  Module& operator=(const Module&) = delete;
+
+  const std::shared_ptr<Engine>& engine() const { return engine_; }
+  std::span<const uint8_t> bytes() const { return bytes_.span(); }
+  const frontend::ModuleInfo& info() const { return info_; }
+  const abi::Layout& layout() const { return layout_; }
+  std::span<const uint32_t> typeIds() const { return types_.ids; }
+  uint32_t functionTypeId(uint32_t function) const { return types_.ids[info_.functions[function].typeIndex]; }
+
+  // Some memory could be guarded, so that code for both kinds of bounds differs.
+  bool hasGuardableMemory() const { return guardable_; }
+  static bool canGuard(const frontend::MemoryType& type) { return !type.is64 && type.pageSizeLog2 == 16; }
+  // Compiled on demand.
+  Result<const compile::ModuleCode*> code(sandbox::Bounds bounds);
+  compile::Settings settings(sandbox::Bounds bounds) const;
+
+  const frontend::Export* findExport(std::string_view name) const;
+  const frontend::Names& names() const;
+  std::string functionName(uint32_t index) const;  // name section, else an export's name, else empty
+  ExternType externType(frontend::ExternKind kind, uint32_t index) const;
+
+  // serialize.cc
+  Result<std::vector<uint8_t>> serialize();
+  static bool isSerialized(std::span<const uint8_t> bytes);
+  static Result<std::shared_ptr<Module>> deserialize(std::shared_ptr<Engine> engine, ModuleBytes bytes);
+
+ private:
+  Module(std::shared_ptr<Engine> engine, ModuleBytes bytes) : engine_(std::move(engine)), bytes_(std::move(bytes)) {}
+  Result<void> decode();
+  static std::shared_ptr<Module> publish(std::shared_ptr<Module> module, uint64_t hash);
+
+  std::shared_ptr<Engine> engine_;
+  ModuleBytes bytes_;
+  frontend::ModuleInfo info_;
+  abi::Layout layout_;
+  ModuleTypes types_;
+  std::vector<uint32_t> exportOrder_;  // export indices by name, when there are many
+  uint64_t hash_ = 0;
+  bool guardable_ = false;
+  bool published_ = false;  // in the engine's table
+
+  std::mutex codeMutex_;
+  std::shared_ptr<compile::ModuleCode> code_[2];  // by Bounds; guarded by codeMutex_
+  std::atomic<const compile::ModuleCode*> ready_[2] = {nullptr, nullptr};
+  mutable std::once_flag namesOnce_;
+  mutable std::unique_ptr<frontend::Names> names_;
+};
+
+// A frontend's or compiler's error as one of the API.
+Error toApi(const frontend::Error& error);
+Error toApi(const compile::Error& error);
+
+}  // namespace wattle::vm

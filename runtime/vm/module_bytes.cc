@@ -1,0 +1,73 @@
+#include "runtime/vm/module_bytes.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
+
+namespace wattle::vm {
+
+namespace {
+
+std::unexpected<Error> ioError(const std::string& path, const char* what) {
+  return std::unexpected(Error::make(ErrorKind::Io, fmt::format("cannot {} {}: {}", what, path, strerror(errno))));
+}
+
+// What is no regular file (a pipe, /dev/stdin) is read to its end.
+Result<std::vector<uint8_t>> readAll(int fd, const std::string& path) {
+  std::vector<uint8_t> bytes;
+  size_t used = 0;
+  for (;;) {
+    bytes.resize(std::max<size_t>(65536, used * 2));
+    ssize_t n = read(fd, bytes.data() + used, bytes.size() - used);
+    if (n < 0 && errno == EINTR) continue;
+    if (n < 0) return ioError(path, "read");
+    used += static_cast<size_t>(n);
+    if (n == 0) break;
+  }
+  bytes.resize(used);
+  return bytes;
+}
+
+}  // namespace
+
+Result<ModuleBytes> ModuleBytes::map(const std::string& path) {
+  struct File {
+    int fd;
+    ~File() {
+      if (fd >= 0) close(fd);
+    }
+  } file{open(path.c_str(), O_RDONLY | O_CLOEXEC)};
+  if (file.fd < 0) return ioError(path, "open");
+  struct stat status {};
+  if (fstat(file.fd, &status) != 0) return ioError(path, "stat");
+  if (!S_ISREG(status.st_mode)) {
+    auto bytes = readAll(file.fd, path);
+    if (!bytes) return std::unexpected(bytes.error());
+    return ModuleBytes(std::move(*bytes));
+  }
+  ModuleBytes out;
+  if (status.st_size == 0) return out;
+  void* at = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.fd, 0);
+  if (at == MAP_FAILED) return ioError(path, "map");
+  out.mapping_ = at;
+  out.mappingSize_ = static_cast<size_t>(status.st_size);
+  out.view_ = {static_cast<const uint8_t*>(at), out.mappingSize_};
+  return out;
+}
+
+ModuleBytes ModuleBytes::slice(size_t offset, size_t size) && {
+  ModuleBytes out(std::move(*this));
+  out.view_ = out.view_.subspan(offset, size);
+  return out;
+}
+
+ModuleBytes::~ModuleBytes() {
+  if (mapping_) munmap(mapping_, mappingSize_);
+}
+
+}  // namespace wattle::vm

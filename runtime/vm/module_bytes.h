@@ -1,0 +1,46 @@
+// The bytes of a module: a vector of ours, or a file mapped.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "wattle/error.hpp"
+
+namespace wattle::vm {
+
+class ModuleBytes {
+ public:
+  ModuleBytes() = default;
+  explicit ModuleBytes(std::vector<uint8_t>&& bytes) : owned_(std::move(bytes)), view_(owned_) {}
+  // Maps the file privately. A file that shrinks while mapped makes reads fault, as for any program that maps files.
+  static Result<ModuleBytes> map(const std::string& path);
+  // A part of this.
+  ModuleBytes slice(size_t offset, size_t size) &&;
+
+  ModuleBytes(ModuleBytes&& other) noexcept
+      : owned_(std::move(other.owned_)),
+        mapping_(std::exchange(other.mapping_, nullptr)),
+        mappingSize_(std::exchange(other.mappingSize_, 0)),
+        view_(std::exchange(other.view_, {})) {}
+  ModuleBytes& operator=(ModuleBytes&& other) noexcept {
+    owned_.swap(other.owned_);
+    std::swap(mapping_, other.mapping_);
+    std::swap(mappingSize_, other.mappingSize_);
+    std::swap(view_, other.view_);
+    return *this;
+  }
+  ~ModuleBytes();
+
+  std::span<const uint8_t> span() const { return view_; }
+
+ private:
+  std::vector<uint8_t> owned_;
+  void* mapping_ = nullptr;
+  size_t mappingSize_ = 0;
+  std::span<const uint8_t> view_;
+};
+
+}  // namespace wattle::vm

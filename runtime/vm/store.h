@@ -1,0 +1,155 @@
+// A store: the objects of one isolated world, the cells that code touches, and what may be used up in it.
+//
+// Lifetimes are in object.h, the collector in collect.cc, interruption and deadlines in interrupt.cc.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <unordered_map>
+#include <vector>
+
+#include "frontend/types.h"
+#include "runtime/compile/abi/vmcontext.h"
+#include "runtime/vm/engine.h"
+#include "runtime/vm/object.h"
+#include "runtime/vm/types.h"
+#include "wattle/wattle.hpp"
+
+namespace wattle::vm {
+
+class HostFunction;
+struct HostDefinition;
+
+// What other threads may touch, and so outlives the store: InterruptHandle and the deadline clock hold it.
+struct StoreCells {
+  abi::VMStoreContext context{};
+  std::atomic<bool> interrupted{false};
+
+  // The order matters: who resets the limit looks at the flag afterwards (see Store::setStackLimit). Async-signal-safe.
+  void interrupt() {
+    interrupted.store(true);
+    context.stackLimit.store(~uintptr_t{0});
+  }
+};
+
+// Host values that the guest holds as externref. The word of a reference is index << 3 | 2: it fits 32 bits, so that
+// one day a field of a GC object can hold it, and its low bits tell it from an i31 (bit 0) and from the address of a GC
+// object.
+class ExternTable {
+ public:
+  static constexpr uint64_t word(uint32_t index) { return static_cast<uint64_t>(index) << 3 | 2; }
+  uint64_t add(std::shared_ptr<void> value);
+  // Does the word name a living entry?
+  bool contains(uint64_t word) const { return (word & 7) == 2 && word >> 3 < slots_.size() && slots_[word >> 3].used; }
+  const std::shared_ptr<void>& value(uint64_t word) const { return slots_[word >> 3].value; }
+  size_t count() const { return count_; }
+
+ private:
+  friend class Store;
+  friend class Tracer;
+  struct Slot {
+    std::shared_ptr<void> value;
+    uint32_t nextFree = kNone;
+    bool used = false;
+    bool marked = false;
+    bool pinned = false;
+  };
+  static constexpr uint32_t kNone = ~0u;
+  std::vector<Slot> slots_;
+  uint32_t firstFree_ = kNone;
+  size_t count_ = 0;
+};
+
+class Store {
+ public:
+  Store(std::shared_ptr<Engine> engine, const StoreLimits& limits);
+  ~Store();
+  Store(const Store&) = delete;
+  Store& operator=(const Store&) = delete;
+
+  Engine& engine() const { return *engine_; }
+  const StoreLimits& limits() const { return limits_; }
+  abi::VMStoreContext& context() { return cells_->context; }
+  const std::shared_ptr<StoreCells>& cells() const { return cells_; }
+  // False while (and after) the store goes: nothing may be made in it any more.
+  bool isOpen() const { return !closing_; }
+
+  // The embedder's handle, for Caller::store().
+  wattle::Store* api = nullptr;
+  std::shared_ptr<void> data;
+
+  // --- objects ------------------------------------------------------------------------------------------------------
+  size_t objectCount() const { return objectCount_ + externs_.count(); }
+  uint64_t instanceCount = 0;
+  // The host function for a definition: one in each store, as long as it lives.
+  Result<HostFunction*> hostFunction(const std::shared_ptr<const HostDefinition>& definition);
+  void forgetHostFunction(const HostDefinition* definition) { hostFunctions_.erase(definition); }
+
+  // --- collection (collect.cc)
+  // ----------------------------------------------------------------------------------------
+  void collect(bool releasePins);
+  // To be called where everything alive is held by a handle, before something new is made.
+  void collectIfDue() {
+    if (objectCount() >= collectAt_) [[unlikely]]
+      collect(false);
+  }
+  // A reference is handed to the host: keeps it until the RootScope ends (see Val).
+  void pin(uint64_t reference, RefKind kind);
+  size_t pinMark() {
+    ++scopes_;
+    return pins_.size();
+  }
+  void unpinTo(size_t mark) {
+    --scopes_;
+    if (pins_.size() > mark) [[unlikely]]
+      unpin(mark);
+  }
+  ExternTable& externs() { return externs_; }
+
+  // --- stack and interruption (interrupt.cc)
+  // ---------------------------------------------------------------------------- Calls from the host into the guest
+  // that have not returned.
+  unsigned depth = 0;
+  // The limit for a call that starts at this stack pointer, unless the store is interrupted.
+  void setStackLimit(uintptr_t limit) {
+    stackLimit_ = limit;
+    context().stackLimit.store(limit);
+    if (cells_->interrupted.load()) context().stackLimit.store(~uintptr_t{0});
+  }
+  uintptr_t stackLimit() const { return stackLimit_; }
+  void clearInterrupt() { cells_->interrupted.store(false); }
+  // False when the thread that keeps the time cannot be started. 0 takes the deadline back.
+  bool setDeadline(std::chrono::nanoseconds fromNow);
+
+ private:
+  friend class Object;
+  friend class Tracer;
+  // What keeps a reference that the host holds as a bare Val.
+  struct Pin {
+    Object* object;  // nullptr: an external reference
+    uint32_t externIndex;
+  };
+  void unpin(size_t mark);
+  void scanStack(Tracer& tracer);
+  // Closes and deletes the objects of the list; what has handles stays as a shell without a store.
+  void dispose(Object* list);
+
+  std::shared_ptr<Engine> engine_;
+  std::shared_ptr<StoreCells> cells_;
+  StoreLimits limits_;
+  Object* objects_ = nullptr;
+  size_t objectCount_ = 0;
+  size_t collectAt_ = 1024;
+  bool collecting_ = false;
+  bool closing_ = false;
+  unsigned scopes_ = 0;
+  std::vector<Pin> pins_;
+  ExternTable externs_;
+  std::unordered_map<const HostDefinition*, HostFunction*> hostFunctions_;
+  uintptr_t stackLimit_ = 0;
+  uint64_t deadline_ = 0;  // the clock's ticket; 0: none
+};
+
+}  // namespace wattle::vm
