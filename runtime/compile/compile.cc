@@ -88,7 +88,7 @@ class ModuleCompiler {
       return std::unexpected(cacheFull("a module's code may not exceed 1 GiB"));
     }
     each([&](unsigned worker) { link(*code, worker); });
-    publish(*code);
+    code->publish();
     return code;
   }
 
@@ -179,17 +179,6 @@ class ModuleCompiler {
     }
   }
 
-  void publish(ModuleCode& code) {
-    std::vector<codecache::CodeRange> ranges(code.offsets_.size());
-    for (uint32_t i = 0; i < ranges.size(); ++i) {
-      ranges[i].start = code.offsets_[i];
-      ranges[i].index = (module_.importedFunctions + i) & 0xffffff;
-      ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
-    }
-    code.block_->setOwner(&code);
-    code.block_->publish(std::move(ranges));
-  }
-
   const frontend::ModuleInfo& module_;
   abi::Layout layout_;
   WorkerPool& pool_;
@@ -206,6 +195,27 @@ class ModuleCompiler {
 
 ModuleCode::ModuleCode(Settings settings) : settings_(settings) {}
 ModuleCode::~ModuleCode() = default;
+
+std::shared_ptr<ModuleCode> ModuleCode::adopt(const Settings& settings, codecache::CodeRef block, uint32_t firstFunction,
+                                              std::vector<uint32_t> offsets) {
+  auto code = std::make_shared<ModuleCode>(settings);
+  code->block_ = std::move(block);
+  code->firstFunction_ = firstFunction;
+  code->offsets_ = std::move(offsets);
+  code->publish();
+  return code;
+}
+
+void ModuleCode::publish() {
+  std::vector<codecache::CodeRange> ranges(offsets_.size());
+  for (uint32_t i = 0; i < ranges.size(); ++i) {
+    ranges[i].start = offsets_[i];
+    ranges[i].index = (firstFunction_ + i) & 0xffffff;
+    ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
+  }
+  block_->setOwner(this);
+  block_->publish(std::move(ranges));
+}
 
 const void* ModuleCode::entry(uint32_t functionIndex) const {
   if (lazy_) return lazy_->slot(functionIndex);

@@ -46,9 +46,13 @@ class ModuleCode {
   uint64_t codeBytes() const;
 
   explicit ModuleCode(Settings settings);
+  // Code that was written down and read back: the block holds it, with the functions' entries at these offsets. Publishes the block.
+  static std::shared_ptr<ModuleCode> adopt(const Settings& settings, codecache::CodeRef block, uint32_t firstFunction,
+                                           std::vector<uint32_t> offsets);
 
  private:
   friend class ModuleCompiler;
+  void publish();
   Settings settings_;
   codecache::CodeRef block_;
   uint32_t firstFunction_ = 0;
