@@ -39,8 +39,24 @@ ModuleDecoder::ModuleDecoder(std::span<const uint8_t> bytes, const Features& fea
 ModuleDecoder::~ModuleDecoder() = default;
 
 Result<ModuleInfo> ModuleDecoder::run() {
-  if (!decode()) return std::unexpected(reader_.takeError());
-  return std::move(module_);
+  if (decode()) return std::move(module_);
+  Error error = reader_.takeError();
+  if (std::optional<Error> earlier = malformedBody()) return std::unexpected(std::move(*earlier));
+  return std::unexpected(std::move(error));
+}
+
+// When the sections do not add up, a body may be to blame for it: one that is malformed comes first in the file.
+std::optional<Error> ModuleDecoder::malformedBody() {
+  if (bodies_.empty() || bodies_.size() != module_.functions.size() - module_.importedFunctions) return std::nullopt;
+  assignBodies();
+  const auto checked =
+      validateFunctions(module_, bytes_, module_.importedFunctions, static_cast<uint32_t>(module_.functions.size()));
+  if (checked || checked.error().kind != ErrorKind::Malformed) return std::nullopt;
+  return checked.error();
+}
+
+void ModuleDecoder::assignBodies() {
+  for (size_t i = 0; i < bodies_.size(); i++) module_.functions[module_.importedFunctions + i].body = bodies_[i];
 }
 
 bool ModuleDecoder::decode() {
@@ -160,7 +176,7 @@ bool ModuleDecoder::finish() {
     return reader_.malformed("data count and data section have inconsistent lengths: " +
                              std::to_string(*module_.dataCount) + " and " + std::to_string(module_.data.size()));
   }
-  for (size_t i = 0; i < defined; i++) module_.functions[module_.importedFunctions + i].body = bodies_[i];
+  assignBodies();
   return true;
 }
 

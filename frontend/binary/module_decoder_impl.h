@@ -34,6 +34,8 @@ class ModuleDecoder {
   bool codeSection();
   bool dataCountSection();
   bool finish();
+  std::optional<Error> malformedBody();
+  void assignBodies();
 
   // sections.cc
   bool importSection();

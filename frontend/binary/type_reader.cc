@@ -82,6 +82,7 @@ HeapTypeUse readHeapType(Reader& reader, const TypeScope& scope) {
   const uint8_t lead = reader.peek();
   if (lead == kExact && scope.exactTypes) {
     reader.byte();
+    if (reader.peek() == kExact && kExact >= scope.limit) reader.malformed("malformed storage type: exact twice");
     const uint32_t index = readTypeIndex(reader, scope);
     return {reader.ok() ? heapOf(scope, index) : HeapType(), true};
   }

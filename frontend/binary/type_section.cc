@@ -69,6 +69,7 @@ class TypeSectionDecoder {
   std::vector<SubType>& types_;
   uint32_t groupStart_ = 0, groupEnd_ = 0;
   uint64_t groupOffset_ = 0;
+  std::vector<uint32_t> writtenSupertypes_;  // of the current group, before they became representatives
   std::string spelling_;
   std::unordered_map<std::string, uint32_t> groups_;  // spelling to first type index
 };
@@ -97,6 +98,7 @@ bool TypeSectionDecoder::recursionGroup() {
     types_.push_back(std::move(type));
   }
   if (!reader_.ok()) return false;
+  writtenSupertypes_.resize(size);
   for (uint32_t i = groupStart_; i < groupEnd_; i++) {
     if (!checkSupertype(i)) return false;
   }
@@ -147,7 +149,9 @@ bool TypeSectionDecoder::compositeType(SubType& type) {
       type.fields.resize(1);
       return fieldType(type.fields[0]);
     case kStruct: break;
-    default: return reader_.failAt(offset, ErrorKind::Malformed, "malformed definition type");
+    default:  // a negative number of one byte is expected
+      return reader_.failAt(offset, ErrorKind::Malformed,
+                            lead & 0x80 ? "integer representation too long" : "malformed definition type");
   }
   type.kind = CompositeKind::Struct;
   const uint32_t count = reader_.u32();
@@ -237,21 +241,22 @@ void TypeSectionDecoder::relocate(SubType& type, uint32_t target) const {
 // --- validity
 // ------------------------------------------------------------------------------------------------------------
 
-// Makes the supertype its representative, and computes the depth.
+// Computes the depth and makes the supertype its representative.
 bool TypeSectionDecoder::checkSupertype(uint32_t index) {
   SubType& type = types_[index];
-  if (type.supertype == kNoIndex) return true;
-  const std::string names = "sub type " + std::to_string(index);
-  const std::string superName = std::to_string(type.supertype);
-  if (type.supertype >= index) {
-    return atGroupOffset(ErrorKind::Invalid, "unknown type " + superName + ": forward use in " + names);
+  const uint32_t written = writtenSupertypes_[index - groupStart_] = type.supertype;
+  if (written == kNoIndex) return true;
+  const auto fail = [&](ErrorKind kind, const std::string& what) {
+    return atGroupOffset(kind, "sub type " + std::to_string(index) + what);
+  };
+  if (written >= index) {
+    return atGroupOffset(ErrorKind::Invalid, "unknown type " + std::to_string(written) + ": forward use as super type");
   }
-  const SubType& super = types_[type.supertype];
-  if (super.isFinal)
-    return atGroupOffset(ErrorKind::Invalid, names + " has final super type " + superName + ", need a non-final");
+  const SubType& super = types_[written];
+  if (super.isFinal) return fail(ErrorKind::Invalid, " has final super type " + std::to_string(written));
   type.depth = super.depth + 1;
   if (type.depth > kMaxSubtypeDepth) {
-    return atGroupOffset(ErrorKind::Limit, names + " is nested too deep: at most " + std::to_string(kMaxSubtypeDepth));
+    return fail(ErrorKind::Limit, " has more than " + std::to_string(kMaxSubtypeDepth) + " super types");
   }
   type.supertype = super.representative;
   return true;
@@ -284,7 +289,8 @@ bool TypeSectionDecoder::checkMatch(uint32_t index) {
   };
   const bool clausesAgree = (type.describes == kNoIndex) == (super.describes == kNoIndex) &&
                             (type.descriptor != kNoIndex || super.descriptor == kNoIndex);
-  if (!clausesAgree || !structureMatches(type, super)) return mismatch("sub", index, type.supertype);
+  if (!clausesAgree || !structureMatches(type, super))
+    return mismatch("sub", index, writtenSupertypes_[index - groupStart_]);
   if (super.descriptor != kNoIndex && !isDeclaredSubtype(type.descriptor, super.descriptor)) {
     return mismatch("descriptor", type.descriptor, super.descriptor);
   }

@@ -38,7 +38,8 @@ ValType DecoderBase::stackType(uint32_t depthFromTop) const {
 // --- starting
 // ----------------------------------------------------------------------------------------------------------
 
-void DecoderBase::start(uint64_t begin, uint64_t end) {
+void DecoderBase::start(uint64_t begin, uint64_t end, bool inFunction) {
+  inFunction_ = inFunction;
   origin_ = reinterpret_cast<uintptr_t>(bytes_.data());
   inTail_ = false;
   failed_ = false;
@@ -70,16 +71,16 @@ bool DecoderBase::readLocals(std::span<const ValType> params) {
     const uint32_t size = reader.u32();
     const ValType type = readValType(reader, scope);
     if (!reader.ok()) break;
-    if (count + size > UINT32_MAX) {
-      reader.failAt(offset, ErrorKind::Malformed, "too many locals");
-    } else if (count + size > kMaxLocals) {
-      reader.failAt(offset, ErrorKind::Limit, "too many locals: more than " + std::to_string(kMaxLocals));
-    } else {
+    if (count + size > UINT32_MAX) reader.failAt(offset, ErrorKind::Malformed, "too many locals");
+    if (count + size <= kMaxLocals) {
       reserveLocals(count + size);
       std::fill_n(locals_.get() + count, size, type);
-      if (!type.isDefaultable()) allInitialised = false;
-      count += size;
     }
+    if (!type.isDefaultable()) allInitialised = false;
+    count += size;
+  }
+  if (count > kMaxLocals) {
+    reader.limit("too many locals: " + std::to_string(count) + ", at most " + std::to_string(kMaxLocals));
   }
   localCount_ = static_cast<uint32_t>(count);
   Cursor at{pos_, top_};
@@ -121,14 +122,14 @@ bool DecoderBase::more() {
     return true;
   }
   if (!inTail_) {
-    const size_t left = static_cast<size_t>(hardEnd_ - pos_);  // at most kSlack
+    const size_t left = static_cast<size_t>(readableEnd() - pos_);  // at most kSlack
     std::memcpy(tail_.data(), pos_, left);
     std::fill(tail_.begin() + static_cast<ptrdiff_t>(left), tail_.end(), uint8_t{0});
     const ptrdiff_t moved = tail_.data() - pos_;
     origin_ += static_cast<uintptr_t>(moved);
     instruction_ += moved;
-    pos_ = tail_.data();
-    hardEnd_ = tail_.data() + left;
+    pos_ += moved;
+    hardEnd_ += moved;
     inTail_ = true;
   }
   end_ = hardEnd_;
@@ -381,14 +382,16 @@ bool DecoderBase::endOfRange() {
   const uint64_t end = offsetOf(hardEnd_);
   // A decoder that does not stop at the end of the body would read on, and what it meets there is what the conformance
   // suite names: the end of the module, a byte that happens to be `end` (and then the sizes differ), or something else.
-  if (pos_ > hardEnd_ || end >= bytes_.size()) return malformed("unexpected end of section or function");
+  if (pos_ > hardEnd_ || end >= bytes_.size() || !inFunction_) {
+    return malformed("unexpected end of section or function");
+  }
   if (bytes_[end] == info(Op::End).code) return malformed("section size mismatch: the function body has no end");
   return malformed("END opcode expected: the function body has no end");
 }
 
 std::optional<Error> DecoderBase::takeError() {
   if (!failed_) return std::nullopt;
-  if (pos_ > hardEnd_) {  // the instruction ran over the end: what it seemed to say means nothing
+  if (pos_ > hardEnd_ && error_.kind != ErrorKind::Malformed) {  // what lies beyond the end says nothing of validity
     error_ = Error{ErrorKind::Malformed, "unexpected end of section or function", offsetOf(hardEnd_), std::nullopt};
   }
   return std::move(error_);

@@ -71,7 +71,8 @@ class DecoderBase {
   DecoderBase(const ModuleInfo& module, std::span<const uint8_t> bytes);
 
   // --- starting ------------------------------------------------------------------------------------------------
-  void start(uint64_t begin, uint64_t end);  // walk this range of the module; the operand stack becomes empty
+  // Walk this range of the module, a function body or an expression; the operand stack becomes empty.
+  void start(uint64_t begin, uint64_t end, bool inFunction);
   bool readLocals(std::span<const ValType> params);
 
   // --- bytes ---------------------------------------------------------------------------------------------------
@@ -221,6 +222,7 @@ class DecoderBase {
   const uint8_t* hardEnd_ = nullptr;  // of the range
   uintptr_t origin_ = 0;              // address of the module's first byte, as the current buffer has it
   const uint8_t* instruction_ = nullptr;
+  bool inFunction_ = true;
   bool inTail_ = false;
   bool live_ = true;  // the current point is reachable: the sink is told
   bool failed_ = false;

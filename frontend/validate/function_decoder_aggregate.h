@@ -61,7 +61,7 @@ bool FunctionDecoder<Sink>::checkExtend(const FieldType& field, NullSink::Extend
 template <class Sink>
 bool FunctionDecoder<Sink>::execStructGet(Cursor& at, NullSink::Extend extend) {
   uint32_t type, field;
-  const FieldType* found;
+  const FieldType* found = nullptr;
   if (!readField(at, type, field, found) || !checkExtend(*found, extend, "field") || !pop(at, refTo(type)))
     return false;
   push(at, found->type.unpacked());
@@ -72,7 +72,7 @@ bool FunctionDecoder<Sink>::execStructGet(Cursor& at, NullSink::Extend extend) {
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::StructSet>, Cursor& at) {
   uint32_t type, field;
-  const FieldType* found;
+  const FieldType* found = nullptr;
   if (!readField(at, type, field, found)) return false;
   if (!found->isMutable)
     return invalid("immutable field " + std::to_string(field) + " of type " + std::to_string(type));

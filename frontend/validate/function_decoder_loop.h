@@ -9,7 +9,7 @@ template <class Sink>
 std::optional<Error> FunctionDecoder<Sink>::run(uint32_t functionIndex) {
   const Function& function = module_.functions[functionIndex];
   const FuncType& type = module_.types[function.typeIndex].func;
-  start(function.body.offset, function.body.offset + function.body.size);
+  start(function.body.offset, function.body.offset + function.body.size, true);
   controls_.clear();
   if (readLocals(type.params)) {
     Cursor at{pos_, top_};
@@ -25,7 +25,7 @@ std::optional<Error> FunctionDecoder<Sink>::run(uint32_t functionIndex) {
 
 template <class Sink>
 Result<uint64_t> FunctionDecoder<Sink>::runExpression(uint64_t begin, uint64_t end, ValType expected) {
-  start(begin, end);
+  start(begin, end, false);
   controls_.clear();
   localCount_ = 0;
   Cursor at{pos_, top_};
