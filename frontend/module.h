@@ -152,7 +152,8 @@ struct ModuleInfo {
   std::vector<SubType> types;
   std::vector<Import> imports;
   std::vector<Export> exports;
-  std::vector<Function> functions;  // imports first, as in each index space below
+  std::vector<Function> functions;      // imports first, as in each index space below
+  std::vector<uint32_t> functionTypes;  // Function::typeIndex once more, packed: calls in bodies go through here
   std::vector<Table> tables;
   std::vector<Memory> memories;
   std::vector<Global> globals;

@@ -140,13 +140,19 @@ bool ModuleDecoder::customSection(uint64_t end) {
 bool ModuleDecoder::functionSection() {
   const uint32_t count = reader_.u32();
   module_.functions.reserve(module_.functions.size() + reader_.reservable(count));
+  module_.functionTypes.reserve(module_.functions.capacity());
   const TypeScope types = scope();
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Function function;
     readFuncTypeIndex(reader_, types, function.typeIndex);
-    module_.functions.push_back(function);
+    addFunction(function);
   }
   return reader_.ok();
+}
+
+void ModuleDecoder::addFunction(const Function& function) {
+  module_.functions.push_back(function);
+  module_.functionTypes.push_back(function.typeIndex);
 }
 
 bool ModuleDecoder::codeSection() {

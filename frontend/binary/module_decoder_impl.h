@@ -31,6 +31,7 @@ class ModuleDecoder {
   bool sectionBody(uint8_t id);
   bool customSection(uint64_t end);
   bool functionSection();
+  void addFunction(const Function& function);
   bool codeSection();
   bool dataCountSection();
   bool finish();

@@ -1,6 +1,9 @@
 // Imports, tables, memories, tags, globals, exports and the start function.
+#include <bit>
+#include <functional>
 #include <string>
-#include <unordered_set>
+#include <string_view>
+#include <vector>
 
 #include "frontend/binary/const_expr.h"
 #include "frontend/binary/module_decoder_impl.h"
@@ -12,6 +15,26 @@ constexpr uint8_t kHasMax = 1, kShared = 2, kIs64 = 4, kPageSize = 8;
 constexpr uint8_t kExactFunc = 0x20;
 constexpr uint8_t kKinds = 5;  // of ExternKind
 
+// The names seen so far: open addressing, since modules export tens of thousands.
+class NameSet {
+ public:
+  explicit NameSet(size_t most) : slots_(std::bit_ceil(2 * most + 1)) {}
+  // False if it was there already.
+  bool insert(std::string_view name) {
+    const size_t mask = slots_.size() - 1;
+    for (size_t i = std::hash<std::string_view>()(name) & mask;; i = (i + 1) & mask) {
+      if (!slots_[i].data()) {
+        slots_[i] = name;
+        return true;
+      }
+      if (slots_[i] == name) return false;
+    }
+  }
+
+ private:
+  std::vector<std::string_view> slots_;  // free where there is no data()
+};
+
 }  // namespace
 
 bool ModuleDecoder::checkIndex(const char* what, uint32_t index, size_t count, uint64_t offset) {
@@ -20,8 +43,7 @@ bool ModuleDecoder::checkIndex(const char* what, uint32_t index, size_t count, u
   return reader_.failAt(offset, ErrorKind::Invalid, "unknown " + std::string(what) + " " + std::to_string(index));
 }
 
-// --- types of entities
-// ---------------------------------------------------------------------------------------------------
+// --- types of entities ---------------------------------------------------------------------------
 
 bool ModuleDecoder::readLimits(uint8_t allowedFlags, uint8_t& flags, Limits& limits) {
   const uint64_t offset = reader_.offset();
@@ -94,8 +116,7 @@ bool ModuleDecoder::readTagType(uint32_t& typeIndex) {
   return type->results.empty() || reader_.invalid("non-empty tag result type");
 }
 
-// --- imports
-// -------------------------------------------------------------------------------------------------------------
+// --- imports -------------------------------------------------------------------------------------
 
 bool ModuleDecoder::importSection() {
   const uint32_t count = reader_.u32();
@@ -132,8 +153,12 @@ bool ModuleDecoder::importEntity(Import& import) {
   switch (import.kind) {
     case ExternKind::Func: {
       Function function;
+      function.isImport = true;
       function.isExactImport = import.exactFunc;
-      return readFuncTypeIndex(reader_, scope(), function.typeIndex) && add(module_.functions, function);
+      import.index = static_cast<uint32_t>(module_.functions.size());
+      if (!readFuncTypeIndex(reader_, scope(), function.typeIndex)) return false;
+      addFunction(function);
+      return true;
     }
     case ExternKind::Table: {
       Table table;
@@ -155,8 +180,7 @@ bool ModuleDecoder::importEntity(Import& import) {
   return false;
 }
 
-// --- definitions
-// ---------------------------------------------------------------------------------------------------------
+// --- definitions ---------------------------------------------------------------------------------
 
 bool ModuleDecoder::tableSection() {
   constexpr uint8_t kWithInit = 0x40;
@@ -217,7 +241,7 @@ bool ModuleDecoder::exportSection() {
                                  module_.globals.size(), module_.tags.size()};
   const uint32_t count = reader_.u32();
   module_.exports.reserve(reader_.reservable(count));
-  std::unordered_set<std::string_view> names;
+  NameSet names(reader_.reservable(count));
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     const uint64_t start = reader_.offset();
     const std::string_view name = reader_.name();
@@ -228,7 +252,7 @@ bool ModuleDecoder::exportSection() {
     const uint64_t indexOffset = reader_.offset();
     const uint32_t index = reader_.u32();
     if (!checkIndex(kNames[kind], index, counts[kind], indexOffset)) return false;
-    if (!names.insert(name).second) {
+    if (!names.insert(name)) {
       return reader_.failAt(start, ErrorKind::Invalid, "duplicate export name \"" + std::string(name) + '"');
     }
     if (static_cast<ExternKind>(kind) == ExternKind::Func) module_.functions[index].isDeclared = true;

@@ -28,7 +28,7 @@ class TypeSectionDecoder {
   }
 
  private:
-  // --- reading -------------------------------------------------------------------------------------------------
+  // --- reading -----------------------------------------------------------------------------------
   bool recursionGroup();
   bool subType(SubType& type);
   bool clauses(SubType& type);
@@ -41,7 +41,7 @@ class TypeSectionDecoder {
     return reader_.failAt(groupOffset_, kind, std::move(message));
   }
 
-  // --- canonical groups ----------------------------------------------------------------------------------------
+  // --- canonical groups --------------------------------------------------------------------------
   void canonicalise();
   void spell(const SubType& type);
   void spellIndex(uint32_t index);
@@ -54,7 +54,7 @@ class TypeSectionDecoder {
     return index != kNoIndex && inGroup(index) ? index - groupStart_ + target : index;
   }
 
-  // --- validity ------------------------------------------------------------------------------------------------
+  // --- validity ----------------------------------------------------------------------------------
   bool checkSupertype(uint32_t index);
   bool checkClauses(uint32_t index);
   bool checkMatch(uint32_t index);
@@ -74,8 +74,7 @@ class TypeSectionDecoder {
   std::unordered_map<std::string, uint32_t> groups_;  // spelling to first type index
 };
 
-// --- reading
-// -------------------------------------------------------------------------------------------------------------
+// --- reading -------------------------------------------------------------------------------------
 
 bool TypeSectionDecoder::recursionGroup() {
   groupOffset_ = reader_.offset();
@@ -182,8 +181,7 @@ bool TypeSectionDecoder::fieldType(FieldType& field) {
   return reader_.ok();
 }
 
-// --- canonical groups
-// ----------------------------------------------------------------------------------------------------
+// --- canonical groups ----------------------------------------------------------------------------
 
 void TypeSectionDecoder::canonicalise() {
   spelling_.clear();
@@ -238,8 +236,7 @@ void TypeSectionDecoder::relocate(SubType& type, uint32_t target) const {
   for (FieldType& field : type.fields) field.type = relocated(field.type, target);
 }
 
-// --- validity
-// ------------------------------------------------------------------------------------------------------------
+// --- validity ------------------------------------------------------------------------------------
 
 // Computes the depth and makes the supertype its representative.
 bool TypeSectionDecoder::checkSupertype(uint32_t index) {

@@ -35,8 +35,7 @@ ValType DecoderBase::stackType(uint32_t depthFromTop) const {
   }
 }
 
-// --- starting
-// ----------------------------------------------------------------------------------------------------------
+// --- starting ------------------------------------------------------------------------------------
 
 void DecoderBase::start(uint64_t begin, uint64_t end, bool inFunction) {
   inFunction_ = inFunction;
@@ -54,8 +53,7 @@ void DecoderBase::start(uint64_t begin, uint64_t end, bool inFunction) {
   live_ = true;
   initLog_.clear();
   blockResults_.clear();
-  memory0_ = std::nullopt;
-  if (!module_.memories.empty()) memory0_ = addressType(module_.memories[0].type.is64);
+  memory0_ = module_.memories.empty() ? kBottom : addressType(module_.memories[0].type.is64);
 }
 
 bool DecoderBase::readLocals(std::span<const ValType> params) {
@@ -109,14 +107,11 @@ void DecoderBase::reserveLocals(size_t count) {
   localCapacity_ = capacity;
 }
 
-// --- bytes
-// -------------------------------------------------------------------------------------------------------------
+// --- bytes ---------------------------------------------------------------------------------------
 
 bool DecoderBase::more() {
   if (failed_ || pos_ >= hardEnd_) return false;
-  Cursor at{pos_, top_};
-  makeRoom(at, 0);
-  top_ = at.top;
+  top_ = makeRoom(pos_, top_, 0);
   if (!inTail_ && readableEnd() - pos_ > static_cast<ptrdiff_t>(kSlack)) {
     end_ = std::min({hardEnd_, readableEnd() - kSlack, pos_ + kWindow});
     return true;
@@ -164,8 +159,7 @@ bool DecoderBase::take(Reader& reader, Cursor& at) {
   return false;
 }
 
-// --- operands
-// ----------------------------------------------------------------------------------------------------------
+// --- operands ------------------------------------------------------------------------------------
 
 void DecoderBase::reserveStack(size_t words) {
   const size_t capacity = std::max(kStackPad + words, 2 * stackCapacity_);
@@ -178,24 +172,25 @@ void DecoderBase::reserveStack(size_t words) {
 
 // Space for `count` words, and one for each byte until the main loop asks again. A window may have been opened at any
 // byte after the previous check, so that is kWindow, plus the slack that the last instruction of a window may run over.
-void DecoderBase::makeRoom(Cursor& at, size_t count) {
-  const size_t used = static_cast<size_t>(at.top - stack_.get());
-  const size_t left = static_cast<size_t>(std::max<ptrdiff_t>(hardEnd_ - at.pos, 0));
+ValType* DecoderBase::makeRoom(const uint8_t* pos, ValType* top, size_t count) {
+  const size_t used = static_cast<size_t>(top - stack_.get());
+  const size_t left = static_cast<size_t>(std::max<ptrdiff_t>(hardEnd_ - pos, 0));
   const size_t needed = used + count + std::min(left, kWindow) + kSlack;
-  if (needed <= stackCapacity_) return;
+  if (needed <= stackCapacity_) return top;
   reserveStack(needed);
-  at.top = stack_.get() + used;
+  return stack_.get() + used;
+}
+
+ValType* DecoderBase::popBottom(ValType* top) {
+  if (top > base_) return top - 1;
+  if (current_->polymorphic) return top;
+  typeMismatch("instruction requires [any] but stack has [] in " + instructionName());
+  return nullptr;
 }
 
 bool DecoderBase::popAny(Cursor& at, ValType& type) {
-  if (at.top == base_) {
-    if (!current_->polymorphic)
-      return typeMismatch("instruction requires [any] but stack has [] in " + instructionName());
-    type = kBottom;
-    return true;
-  }
-  type = *--at.top;
-  return true;
+  type = at.top[-1];
+  return popped(at, type.isBottom() ? popBottom(at.top) : at.top - 1);
 }
 
 bool DecoderBase::popRef(Cursor& at, ValType& type) {
@@ -219,16 +214,21 @@ ValType* DecoderBase::popValues(ValType* top, std::span<const ValType> expected)
   return at;
 }
 
-bool DecoderBase::operandsAtEnd(Cursor& at, std::span<const ValType> results) {
-  if (at.top - results.size() == base_ && topEquals(at.top, results)) [[likely]]
-    return true;
-  const ValType* rest = popValues(at.top, results);
+ValType* DecoderBase::applySlow(ValType* top, const Signature& signature, ValType address) {
+  std::array<ValType, 4> operands;
+  std::copy_n(signature.operand, operands.size(), operands.begin());
+  if (signature.address) operands[0] = address;
+  top = popValues(top, {operands.data(), signature.operands});
+  if (!top) return nullptr;
+  return std::copy_n(signature.result, signature.results, top);
+}
+
+bool DecoderBase::operandsAtEndSlow(ValType* top, std::span<const ValType> results) {
+  const ValType* rest = popValues(top, results);
   if (!rest) return false;
-  if (rest != base_) {
-    return typeMismatch("block requires " + listText(results) + " but stack has " +
-                        operandsText(at.top, static_cast<size_t>(at.top - base_)));
-  }
-  return true;
+  if (rest == base_) return true;
+  return typeMismatch("block requires " + listText(results) + " but stack has " +
+                      operandsText(top, static_cast<size_t>(top - base_)));
 }
 
 bool DecoderBase::typesMatch(std::span<const ValType> sub, std::span<const ValType> super) const {
@@ -239,8 +239,7 @@ bool DecoderBase::typesMatch(std::span<const ValType> sub, std::span<const ValTy
   return true;
 }
 
-// --- locals
-// ------------------------------------------------------------------------------------------------------------
+// --- locals --------------------------------------------------------------------------------------
 
 void DecoderBase::initialise(uint32_t local) {
   if (!readable_[local].isBottom()) return;
@@ -255,8 +254,7 @@ void DecoderBase::forgetInitialised(uint32_t height) {
   }
 }
 
-// --- immediates
-// --------------------------------------------------------------------------------------------------------
+// --- immediates ----------------------------------------------------------------------------------
 
 const uint8_t* DecoderBase::readBlockTypeSlow(const uint8_t* pos, BlockType& type) {
   Cursor at{pos, nullptr};
@@ -352,8 +350,17 @@ bool DecoderBase::readDataAt(Cursor& at, uint32_t& index) {
   return index < *module_.dataCount || unknown("data segment", index);
 }
 
-// --- errors
-// ------------------------------------------------------------------------------------------------------------
+// Alignment and, if bit 6 of it is set, a memory index.
+DecoderBase::MemoryUse DecoderBase::readMemoryUse(const uint8_t* pos) {
+  Cursor at{pos, nullptr};
+  const uint32_t flags = readU32(at);
+  if (flags >= 0x80) return malformed("malformed memop flags"), MemoryUse{nullptr, 0, 0};
+  const uint32_t memory = flags & 0x40 ? readU32(at) : 0;
+  if (memory >= module_.memories.size()) return unknown("memory", memory), MemoryUse{nullptr, 0, 0};
+  return {at.pos, flags & 0x3f, memory};
+}
+
+// --- errors --------------------------------------------------------------------------------------
 
 bool DecoderBase::fail(ErrorKind kind, std::string message) {
   if (!failed_) error_ = Error{kind, std::move(message), instructionOffset(), std::nullopt};
@@ -365,15 +372,21 @@ bool DecoderBase::unknown(const char* what, uint64_t index) {
   return invalid("unknown " + std::string(what) + " " + std::to_string(index));
 }
 
-bool DecoderBase::illegalOpcode(const Cursor& at) {
+bool DecoderBase::illegalOpcode(const uint8_t* end) {
   static constexpr char kHex[] = "0123456789abcdef";
   std::string text = "illegal opcode";
-  for (const uint8_t* p = instruction_; p < at.pos; p++) {
+  for (const uint8_t* p = instruction_; p < end; p++) {
     text += ' ';
     text += kHex[*p >> 4];
     text += kHex[*p & 15];
   }
   return malformed(text);
+}
+
+bool DecoderBase::memArgError(uint32_t alignLog2, uint64_t offset, unsigned natural, bool atomic) {
+  if (alignLog2 > natural) return invalid("alignment must not be larger than natural in " + instructionName());
+  if (atomic && alignLog2 != natural) return invalid("alignment must be natural in " + instructionName());
+  return invalid("offset out of range: " + std::to_string(offset) + " in " + instructionName());
 }
 
 bool DecoderBase::endOfRange() {

@@ -31,6 +31,7 @@
 #include "frontend/binary/reader.h"
 #include "frontend/error.h"
 #include "frontend/module.h"
+#include "frontend/op_facts.h"
 #include "frontend/types.h"
 #include "frontend/validate/sink.h"
 
@@ -70,12 +71,12 @@ class DecoderBase {
 
   DecoderBase(const ModuleInfo& module, std::span<const uint8_t> bytes);
 
-  // --- starting ------------------------------------------------------------------------------------------------
+  // --- starting ----------------------------------------------------------------------------------
   // Walk this range of the module, a function body or an expression; the operand stack becomes empty.
   void start(uint64_t begin, uint64_t end, bool inFunction);
   bool readLocals(std::span<const ValType> params);
 
-  // --- bytes ---------------------------------------------------------------------------------------------------
+  // --- bytes -------------------------------------------------------------------------------------
   uint64_t offsetOf(const uint8_t* pos) const { return reinterpret_cast<uintptr_t>(pos) - origin_; }
   bool more();               // at the end of a window: open the next; false at the end of the range or after an error
   bool refill(Cursor& at) {  // the same for a cursor within an instruction of any length
@@ -87,7 +88,7 @@ class DecoderBase {
     at = {pos_, top_};
     return ok || endOfRange();
   }
-  uint32_t readU32(Cursor& at) {
+  [[gnu::always_inline]] uint32_t readU32(Cursor& at) {
     const uint32_t first = at.pos[0];
     if (first < 0x80) [[likely]] {
       at.pos += 1;
@@ -102,7 +103,7 @@ class DecoderBase {
     at.pos = read.pos;
     return read.value;
   }
-  int32_t readS32(Cursor& at) {
+  [[gnu::always_inline]] int32_t readS32(Cursor& at) {
     const uint32_t first = at.pos[0];
     if (first < 0x80) [[likely]] {
       at.pos += 1;
@@ -112,14 +113,14 @@ class DecoderBase {
     at.pos = read.pos;
     return read.value;
   }
-  uint64_t readU64(Cursor& at) {
+  [[gnu::always_inline]] uint64_t readU64(Cursor& at) {
     if ((at.pos[0] & at.pos[1] & 0x80) == 0) [[likely]]
       return readU32(at);
     const auto read = readU64Slow(at.pos);
     at.pos = read.pos;
     return read.value;
   }
-  int64_t readS64(Cursor& at) {
+  [[gnu::always_inline]] int64_t readS64(Cursor& at) {
     const uint64_t first = at.pos[0];
     if (first < 0x80) [[likely]] {
       at.pos += 1;
@@ -132,16 +133,16 @@ class DecoderBase {
   Reader readerAt(const Cursor& at) const { return Reader(at.pos, hardEnd_, offsetOf(at.pos)); }
   bool take(Reader& reader, Cursor& at);  // after a Reader's use: move on, or adopt its error
 
-  // --- operands ------------------------------------------------------------------------------------------------
-  static void push(Cursor& at, ValType type) { *at.top++ = type; }
-  [[gnu::always_inline]] inline bool pop(Cursor& at, ValType expected) {
+  // --- operands ----------------------------------------------------------------------------------
+  [[gnu::always_inline]] static void push(Cursor& at, ValType type) { *at.top++ = type; }
+  [[gnu::always_inline]] bool pop(Cursor& at, ValType expected) {
     if (at.top[-1] == expected) [[likely]] {
       at.top--;
       return true;
     }
     return popped(at, popSlow(at.top, expected));
   }
-  bool popped(Cursor& at, ValType* top) {
+  [[gnu::always_inline]] bool popped(Cursor& at, ValType* top) {
     if (!top) return false;
     at.top = top;
     return true;
@@ -150,37 +151,45 @@ class DecoderBase {
     return popped(at, popValues(at.top, {expected.begin(), expected.size()}));
   }
   // Whether the topmost operands are exactly these.
-  static bool topEquals(const ValType* top, std::span<const ValType> types) {
+  [[gnu::always_inline]] static bool topEquals(const ValType* top, std::span<const ValType> types) {
     const ValType* from = top - types.size();
     uint32_t different = 0;
     for (size_t i = 0; i < types.size(); i++) different |= from[i].bits() ^ types[i].bits();
     return different == 0;
   }
-  bool popAll(Cursor& at, std::span<const ValType> expected) {
+  [[gnu::always_inline]] bool popAll(Cursor& at, std::span<const ValType> expected) {
     if (topEquals(at.top, expected)) [[likely]] {
       at.top -= expected.size();
       return true;
     }
     return popped(at, popValues(at.top, expected));
   }
-  void pushAll(Cursor& at, std::span<const ValType> types) {
-    if (types.size() > 1) makeRoom(at, types.size());
+  [[gnu::always_inline]] void pushAll(Cursor& at, std::span<const ValType> types) {
+    if (types.size() > 1) at.top = makeRoom(at.pos, at.top, types.size());
     for (const ValType type : types) *at.top++ = type;
   }
-  bool popAny(Cursor& at, ValType& type);  // one operand of any type; kBottom from a polymorphic stack
-  bool popRef(Cursor& at, ValType& type);  // one reference; (ref bot) from a polymorphic stack
-  void makeRoom(Cursor& at, size_t count);
+  [[gnu::noinline]] ValType* popBottom(ValType* top);  // what pops as kBottom: the stack was polymorphic, or is
+  bool popAny(Cursor& at, ValType& type);              // one operand of any type; kBottom from a polymorphic stack
+  bool popRef(Cursor& at, ValType& type);              // one reference; (ref bot) from a polymorphic stack
+  [[gnu::noinline]] ValType* makeRoom(const uint8_t* pos, ValType* top, size_t count);  // the same top, perhaps moved
   // The slow paths: with subtyping and polymorphic stacks. The new top, or null after an error.
   [[gnu::noinline]] ValType* popSlow(ValType* top, ValType expected);
+  [[gnu::noinline]] ValType* applySlow(ValType* top, const Signature& signature, ValType address);
   [[gnu::noinline]] ValType* popValues(ValType* top, std::span<const ValType> expected);
-  bool operandsAtEnd(Cursor& at, std::span<const ValType> results);  // what a block leaves: results and nothing else
-  bool typesMatch(std::span<const ValType> sub, std::span<const ValType> super) const;
+  // What a block leaves: results and nothing else.
+  [[gnu::always_inline]] bool operandsAtEnd(ValType* top, std::span<const ValType> results) {
+    if (top - results.size() == base_ && topEquals(top, results)) [[likely]]
+      return true;
+    return operandsAtEndSlow(top, results);
+  }
+  [[gnu::noinline]] bool operandsAtEndSlow(ValType* top, std::span<const ValType> results);
+  [[gnu::noinline]] bool typesMatch(std::span<const ValType> sub, std::span<const ValType> super) const;
 
-  // --- locals --------------------------------------------------------------------------------------------------
+  // --- locals ------------------------------------------------------------------------------------
   void initialise(uint32_t local);
   void forgetInitialised(uint32_t height);
 
-  // --- immediates ----------------------------------------------------------------------------------------------
+  // --- immediates --------------------------------------------------------------------------------
   [[gnu::noinline]] const uint8_t* readBlockTypeSlow(const uint8_t* pos, BlockType& type);
   bool readValTypeAt(Cursor& at, ValType& type);
   bool readHeapTypeAt(Cursor& at, HeapType& heap, bool& exact);
@@ -191,8 +200,14 @@ class DecoderBase {
   const FuncType* readTagAt(Cursor& at, uint32_t& index);
   bool readElemAt(Cursor& at, uint32_t& index);
   bool readDataAt(Cursor& at, uint32_t& index);
+  struct MemoryUse {
+    const uint8_t* next;  // null after an error
+    uint32_t alignLog2;
+    uint32_t memory;
+  };
+  [[gnu::noinline]] MemoryUse readMemoryUse(const uint8_t* pos);
 
-  // --- errors --------------------------------------------------------------------------------------------------
+  // --- errors ------------------------------------------------------------------------------------
   // Each records the first error and returns false.
   [[gnu::cold, gnu::noinline]] bool fail(ErrorKind kind, std::string message);
   [[gnu::cold, gnu::noinline]] bool malformed(std::string message) {
@@ -205,7 +220,8 @@ class DecoderBase {
     return invalid("type mismatch: " + detail);
   }
   [[gnu::cold, gnu::noinline]] bool unknown(const char* what, uint64_t index);
-  [[gnu::cold, gnu::noinline]] bool illegalOpcode(const Cursor& at);
+  [[gnu::cold, gnu::noinline]] bool illegalOpcode(const uint8_t* end);  // its bytes end there
+  [[gnu::cold, gnu::noinline]] bool memArgError(uint32_t alignLog2, uint64_t offset, unsigned natural, bool atomic);
   [[gnu::cold, gnu::noinline]] bool endOfRange();  // the range ended inside the function
   std::optional<Error> takeError();
   std::string operandsText(const ValType* top, size_t count) const;
@@ -240,7 +256,7 @@ class DecoderBase {
   size_t initialisedCapacity_ = 0;
   std::vector<uint32_t> initLog_;  // locals assigned, in order; undone at the end of each block
 
-  std::optional<ValType> memory0_;    // address type of memory 0
+  ValType memory0_;                   // address type of memory 0; kBottom without one
   std::deque<ValType> blockResults_;  // storage for block types that name one reference type
 
  private:

@@ -57,7 +57,9 @@ class FunctionDecoder : public DecoderBase {
   // Instructions worth a place in the main loop; the others are calls, so that the loop stays small.
   static constexpr bool isHot(Op op) {
     switch (info(op).imm) {
-      case Imm::None: return info(op).prefix == 0 && op != Op::Return && op != Op::Unreachable;
+      case Imm::None:
+        return hasSignature(op) ? info(op).prefix == 0
+                                : op == Op::Nop || op == Op::Drop || op == Op::Select || op == Op::End;
       case Imm::Local:
       case Imm::Global:
       case Imm::I32:
@@ -100,31 +102,29 @@ class FunctionDecoder : public DecoderBase {
     }
   }
 
-  // --- instructions with a signature ---------------------------------------------------------------------------
+  // --- instructions with a signature -------------------------------------------------------------
   template <Op op>
   [[gnu::always_inline]] inline bool apply(Cursor& at, ValType address = kBottom);
   template <Op op>
   [[gnu::always_inline]] inline bool exec(OpTag<op>, Cursor& at);
   template <Op op>
   [[gnu::always_inline]] inline bool readMemArg(Cursor& at, MemArg& arg, ValType& address);
-  [[gnu::noinline]] bool memArgError(const MemArg& arg, unsigned natural, bool atomic);
-  [[gnu::noinline]] const uint8_t* readMemoryIndex(const uint8_t* pos, MemArg& arg);
   template <Op op>
   bool constant(Cursor& at);
 
-  // --- control (function_decoder_control.h) --------------------------------------------------------------------
+  // --- control (function_decoder_control.h) ------------------------------------------------------
   [[gnu::always_inline]] inline bool readBlockType(Cursor& at, BlockType& type);
   [[gnu::always_inline]] inline bool enter(Cursor& at, ControlKind kind, const BlockType& type);
-  void pushFrame(Cursor& at, ControlKind kind, const BlockType& type);
+  [[gnu::noinline]] ValType* pushFrame(ValType* top, ControlKind kind, const BlockType& type);
   void popFrame();
   void useFrame();
   void restartArm(Cursor& at, std::span<const ValType> operands);
-  void becomeUnreachable(Cursor& at);
-  Ctl* readLabel(Cursor& at, uint32_t& depth);
+  [[gnu::always_inline]] inline void becomeUnreachable(Cursor& at);
+  [[gnu::always_inline]] inline Ctl* readLabel(Cursor& at, uint32_t& depth);
   template <class Tell>
-  void tellClosed(Cursor& at, Tell&& tell);
-  bool finishArm(Cursor& at, bool& fallthrough);
-  void leave(Cursor& at, bool fallthrough);
+  [[gnu::always_inline]] inline void tellClosed(Cursor& at, Tell&& tell);
+  [[gnu::always_inline]] inline bool finishArm(const Cursor& at, bool& fallthrough);
+  [[gnu::noinline]] ValType* leave(const uint8_t* pos, bool fallthrough);
   bool callResults(const FuncType& callee);
   bool readCatch(Cursor& at, CatchClause& clause);
 
@@ -133,7 +133,7 @@ class FunctionDecoder : public DecoderBase {
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Block>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Loop>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::If>, Cursor& at);
-  [[gnu::always_inline]] inline bool exec(OpTag<Op::Else>, Cursor& at);
+  bool exec(OpTag<Op::Else>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::End>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Br>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::BrIf>, Cursor& at);
@@ -154,10 +154,11 @@ class FunctionDecoder : public DecoderBase {
   bool exec(OpTag<Op::Delegate>, Cursor& at);
   bool exec(OpTag<Op::Rethrow>, Cursor& at);
 
-  // --- variables, tables, memories (function_decoder_memory.h) -------------------------------------------------
+  // --- variables, tables, memories (function_decoder_memory.h) -----------------------------------
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Drop>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Select>, Cursor& at);
   bool exec(OpTag<Op::SelectT>, Cursor& at);
+  [[gnu::noinline]] ValType* selectSlow(ValType* top);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalGet>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalSet>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::LocalTee>, Cursor& at);
@@ -178,7 +179,7 @@ class FunctionDecoder : public DecoderBase {
   bool exec(OpTag<Op::MemoryInit>, Cursor& at);
   bool exec(OpTag<Op::DataDrop>, Cursor& at);
 
-  // --- references and casts (function_decoder_reference.h) -----------------------------------------------------
+  // --- references and casts (function_decoder_reference.h) ---------------------------------------
   struct BrCastUse {
     uint32_t depth;
     Ctl* target;
@@ -220,7 +221,7 @@ class FunctionDecoder : public DecoderBase {
   bool exec(OpTag<Op::BrOnCastDescEq>, Cursor& at) { return execBrOnCastDescEq(at, false); }
   bool exec(OpTag<Op::BrOnCastDescEqFail>, Cursor& at) { return execBrOnCastDescEq(at, true); }
 
-  // --- structures and arrays (function_decoder_aggregate.h) ----------------------------------------------------
+  // --- structures and arrays (function_decoder_aggregate.h) --------------------------------------
   bool execStructNew(Cursor& at, bool isDefault, bool withDescriptor);
   bool execStructGet(Cursor& at, NullSink::Extend extend);
   bool execArrayGet(Cursor& at, NullSink::Extend extend);

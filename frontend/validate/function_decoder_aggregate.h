@@ -18,8 +18,7 @@ ValType FunctionDecoder<Sink>::newRef(uint32_t type) const {
   return ValType::ref(HeapType::index(module_.types[type].representative), false, module_.features.customDescriptors);
 }
 
-// --- structures
-// ----------------------------------------------------------------------------------------------------------
+// --- structures ----------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::execStructNew(Cursor& at, bool isDefault, bool withDescriptor) {
@@ -81,8 +80,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::StructSet>, Cursor& at) {
   return true;
 }
 
-// --- arrays
-// --------------------------------------------------------------------------------------------------------------
+// --- arrays --------------------------------------------------------------------------------------
 
 template <class Sink>
 const FieldType* FunctionDecoder<Sink>::readArray(Cursor& at, uint32_t& type) {

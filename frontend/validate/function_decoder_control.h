@@ -10,8 +10,7 @@
 
 namespace wattle::frontend {
 
-// --- frames
-// --------------------------------------------------------------------------------------------------------------
+// --- frames --------------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::readBlockType(Cursor& at, BlockType& type) {
@@ -35,9 +34,9 @@ bool FunctionDecoder<Sink>::readBlockType(Cursor& at, BlockType& type) {
 // Puts a frame on the control stack, with the word kBottom below its operands. The parameters have been popped and are
 // not pushed.
 template <class Sink>
-void FunctionDecoder<Sink>::pushFrame(Cursor& at, ControlKind kind, const BlockType& type) {
+ValType* FunctionDecoder<Sink>::pushFrame(ValType* top, ControlKind kind, const BlockType& type) {
   const size_t depth = controls_.size();
-  const size_t words = static_cast<size_t>(at.top - stack_.get()) - kStackPad;
+  const size_t words = static_cast<size_t>(top - stack_.get()) - kStackPad;
   Ctl& frame = controls_.emplace_back();
   frame.kind = kind;
   frame.entered = live_;
@@ -47,10 +46,11 @@ void FunctionDecoder<Sink>::pushFrame(Cursor& at, ControlKind kind, const BlockT
   if (depth > 0) {
     frame.height =
         static_cast<uint32_t>(words - (depth - 1));  // each frame but the function's has put one kBottom there
-    *at.top++ = kBottom;
+    *top++ = kBottom;
   }
   current_ = &frame;
-  base_ = at.top;
+  base_ = top;
+  return top;
 }
 
 template <class Sink>
@@ -71,7 +71,7 @@ void FunctionDecoder<Sink>::useFrame() {
 template <class Sink>
 bool FunctionDecoder<Sink>::enter(Cursor& at, ControlKind kind, const BlockType& type) {
   if (!type.params.empty() && !popAll(at, type.params)) return false;
-  pushFrame(at, kind, type);
+  at.top = pushFrame(at.top, kind, type);
   if (!type.params.empty()) pushAll(at, type.params);
   return true;
 }
@@ -95,8 +95,7 @@ void FunctionDecoder<Sink>::becomeUnreachable(Cursor& at) {
   live_ = false;
 }
 
-// --- blocks
-// --------------------------------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::Unreachable>, Cursor& at) {
@@ -131,9 +130,9 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::If>, Cursor& at) {
 
 // The end of an arm: its results lie on the stack. Whether control comes here.
 template <class Sink>
-bool FunctionDecoder<Sink>::finishArm(Cursor& at, bool& fallthrough) {
+bool FunctionDecoder<Sink>::finishArm(const Cursor& at, bool& fallthrough) {
   fallthrough = live_;
-  return operandsAtEnd(at, current_->results);
+  return operandsAtEnd(at.top, current_->results);
 }
 
 template <class Sink>
@@ -161,19 +160,20 @@ void FunctionDecoder<Sink>::tellClosed(Cursor& at, Tell&& tell) {
   }
 }
 
-// Closes the innermost block, of which the sink knows; its results go to the block around it.
+// Closes the innermost block, of which the sink knows; its results go to the block around it. The new top.
 template <class Sink>
-void FunctionDecoder<Sink>::leave(Cursor& at, bool fallthrough) {
+ValType* FunctionDecoder<Sink>::leave(const uint8_t* pos, bool fallthrough) {
   const std::span<const ValType> results = current_->results;
   const bool dead = current_->entered && !current_->endReachable(fallthrough);
   forgetInitialised(current_->initHeight);
-  at.top = base_ - 1;  // onto the word below the operands
+  Cursor at{pos, base_ - 1};  // onto the word below the operands
   popFrame();
   pushAll(at, results);
   if (dead) {
     current_->unreachable = true;
     live_ = false;
   }
+  return at.top;
 }
 
 template <class Sink>
@@ -185,7 +185,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::End>, Cursor& at) {
   }
   tellClosed(at, [&](Sink& sink) { sink.end(controls_.back(), fallthrough); });
   if (controls_.size() > 1) {
-    leave(at, fallthrough);
+    at.top = leave(at.pos, fallthrough);
     return true;
   }
   if constexpr (!std::same_as<Sink, NullSink>) sink_.finish();
@@ -193,8 +193,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::End>, Cursor& at) {
   return false;  // the end of the function: the main loop stops
 }
 
-// --- branches
-// ------------------------------------------------------------------------------------------------------------
+// --- branches ------------------------------------------------------------------------------------
 
 template <class Sink>
 auto FunctionDecoder<Sink>::readLabel(Cursor& at, uint32_t& depth) -> Ctl* {
@@ -267,14 +266,14 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::Return>, Cursor& at) {
   return true;
 }
 
-// --- calls
-// ---------------------------------------------------------------------------------------------------------------
+// --- calls ---------------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::Call>, Cursor& at) {
   const uint32_t index = readU32(at);
-  if (index >= module_.functions.size()) return unknown("function", index);
-  const FuncType& callee = module_.funcType(index);
+  if (index >= module_.functionTypes.size()) [[unlikely]]
+    return unknown("function", index);
+  const FuncType& callee = module_.types[module_.functionTypes[index]].func;
   if (!popAll(at, callee.params)) return false;
   pushAll(at, callee.results);
   emit(at, [&](Sink& sink) { sink.call(index); });
@@ -316,8 +315,9 @@ bool FunctionDecoder<Sink>::callResults(const FuncType& callee) {
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::ReturnCall>, Cursor& at) {
   const uint32_t index = readU32(at);
-  if (index >= module_.functions.size()) return unknown("function", index);
-  const FuncType& callee = module_.funcType(index);
+  if (index >= module_.functionTypes.size()) [[unlikely]]
+    return unknown("function", index);
+  const FuncType& callee = module_.types[module_.functionTypes[index]].func;
   if (!callResults(callee) || !popAll(at, callee.params)) return false;
   emit(at, [&](Sink& sink) { sink.returnCall(index); });
   becomeUnreachable(at);
@@ -349,8 +349,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::ReturnCallRef>, Cursor& at) {
   return true;
 }
 
-// --- exceptions
-// ----------------------------------------------------------------------------------------------------------
+// --- exceptions ----------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::readCatch(Cursor& at, CatchClause& clause) {
@@ -452,7 +451,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::Delegate>, Cursor& at) {
   bool fallthrough;
   if (!finishArm(at, fallthrough)) return false;
   tellClosed(at, [&](Sink& sink) { sink.delegate(controls_.back(), depth, fallthrough); });
-  leave(at, fallthrough);
+  at.top = leave(at.pos, fallthrough);
   return true;
 }
 

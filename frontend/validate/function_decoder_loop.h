@@ -12,8 +12,7 @@ std::optional<Error> FunctionDecoder<Sink>::run(uint32_t functionIndex) {
   start(function.body.offset, function.body.offset + function.body.size, true);
   controls_.clear();
   if (readLocals(type.params)) {
-    Cursor at{pos_, top_};
-    pushFrame(at, ControlKind::Function, {{}, type.results});
+    pushFrame(top_, ControlKind::Function, {{}, type.results});
     sink_.begin(locals());
     loop();
     if (!failed_ && pos_ != hardEnd_) malformed("section size mismatch: bytes after the end of the function");
@@ -28,8 +27,7 @@ Result<uint64_t> FunctionDecoder<Sink>::runExpression(uint64_t begin, uint64_t e
   start(begin, end, false);
   controls_.clear();
   localCount_ = 0;
-  Cursor at{pos_, top_};
-  pushFrame(at, ControlKind::Function, {{}, {&expected, 1}});
+  pushFrame(top_, ControlKind::Function, {{}, {&expected, 1}});
   sink_.begin(locals());
   loop();
   if (std::optional<Error> error = takeError()) return std::unexpected(std::move(*error));
@@ -58,7 +56,7 @@ void FunctionDecoder<Sink>::loop() {
     if constexpr (prefix == 0)                               \
       ok = step<Op::Id>(at);                                 \
     else                                                     \
-      ok = illegalOpcode(at);                                \
+      ok = illegalOpcode(at.pos);                            \
     break;
 #include "frontend/opcodes.def"
 #undef WATTLE_OP
@@ -71,7 +69,7 @@ void FunctionDecoder<Sink>::loop() {
         ok = prefixed(static_cast<uint8_t>(opcode));
         at = {pos_, top_};
         break;
-      default: ok = illegalOpcode(at);
+      default: ok = illegalOpcode(at.pos);
     }
     if (!ok) [[unlikely]]
       break;
@@ -107,7 +105,7 @@ bool FunctionDecoder<Sink>::prefixedStep(uint32_t opcode, Cursor& at) {
 #include "frontend/opcodes.def"
 #undef WATTLE_OP
   }
-  return illegalOpcode(at);
+  return illegalOpcode(at.pos);
 }
 
 template <class Sink>
@@ -163,7 +161,7 @@ bool FunctionDecoder<Sink>::step(Cursor& at) {
     return invalid("constant expression required");
   } else {
     if constexpr (info(op).feature != Feature::Core) {
-      if (!enabled(op, module_.features)) return illegalOpcode(at);
+      if (!enabled(op, module_.features)) return illegalOpcode(at.pos);
     }
     if constexpr (isHot(op)) {
       return exec(OpTag<op>(), at);

@@ -5,17 +5,12 @@
 
 namespace wattle::frontend {
 
-// --- parametric
-// ----------------------------------------------------------------------------------------------------------
+// --- parametric ----------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::Drop>, Cursor& at) {
-  ValType type = at.top[-1];
-  if (type.isBottom()) [[unlikely]] {
-    if (!popAny(at, type)) return false;
-  } else {
-    at.top--;
-  }
+  const ValType type = at.top[-1];
+  if (!popped(at, type.isBottom() ? popBottom(at.top) : at.top - 1)) return false;
   emit(at, [&](Sink& sink) { sink.drop(type); });
   return true;
 }
@@ -26,17 +21,30 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::Select>, Cursor& at) {
   if (at.top[-1] == kI32 && at.top[-3] == type && !type.isRef() && !type.isBottom()) [[likely]] {
     at.top -= 2;
   } else {
-    ValType first;
-    if (!pop(at, kI32) || !popAny(at, type) || !popAny(at, first)) return false;
-    if (type.isRef() || first.isRef()) return typeMismatch("select without a type needs numeric or vector operands");
-    if (type.isBottom()) type = first;
-    if (!first.isBottom() && first != type) {
-      return typeMismatch("select has operands " + toString(first) + " and " + toString(type));
-    }
-    push(at, type);
+    if (!popped(at, selectSlow(at.top))) return false;
+    type = at.top[-1];
   }
   emit(at, [&](Sink& sink) { sink.select(type); });
   return true;
+}
+
+// On a polymorphic stack, and to say what is wrong.
+template <class Sink>
+ValType* FunctionDecoder<Sink>::selectSlow(ValType* top) {
+  Cursor at{nullptr, top};
+  ValType type, first;
+  if (!pop(at, kI32) || !popAny(at, type) || !popAny(at, first)) return nullptr;
+  if (type.isRef() || first.isRef()) {
+    typeMismatch("select without a type needs numeric or vector operands");
+    return nullptr;
+  }
+  if (type.isBottom()) type = first;
+  if (!first.isBottom() && first != type) {
+    typeMismatch("select has operands " + toString(first) + " and " + toString(type));
+    return nullptr;
+  }
+  push(at, type);
+  return at.top;
 }
 
 template <class Sink>
@@ -50,8 +58,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::SelectT>, Cursor& at) {
   return true;
 }
 
-// --- variables
-// -----------------------------------------------------------------------------------------------------------
+// --- variables -----------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::LocalGet>, Cursor& at) {
@@ -120,8 +127,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::GlobalSet>, Cursor& at) {
   return true;
 }
 
-// --- tables
-// --------------------------------------------------------------------------------------------------------------
+// --- tables --------------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::TableGet>, Cursor& at) {
@@ -215,8 +221,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::ElemDrop>, Cursor& at) {
   return true;
 }
 
-// --- memories
-// ------------------------------------------------------------------------------------------------------------
+// --- memories ------------------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::MemorySize>, Cursor& at) {

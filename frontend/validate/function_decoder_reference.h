@@ -22,8 +22,7 @@ inline HeapType hierarchyTop(const ModuleInfo& module, HeapType heap) {
   }
 }
 
-// --- plain references
-// ----------------------------------------------------------------------------------------------------
+// --- plain references ----------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::readTargetType(Cursor& at, bool nullable, ValType& target) {
@@ -111,8 +110,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::BrOnNonNull>, Cursor& at) {
   return true;
 }
 
-// --- casts
-// ---------------------------------------------------------------------------------------------------------------
+// --- casts ---------------------------------------------------------------------------------------
 
 // A branch that takes `carried` beside the operands below it; when it is not taken, `kept` replaces it (nothing if
 // kBottom).
@@ -183,8 +181,7 @@ bool FunctionDecoder<Sink>::execBrOnCast(Cursor& at, bool onFail) {
   return true;
 }
 
-// --- conversions and i31
-// -------------------------------------------------------------------------------------------------
+// --- conversions and i31 -------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::execConvert(Cursor& at, AbstractHeap from, AbstractHeap to, ValType& operand) {
@@ -236,8 +233,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::I31GetU>, Cursor& at) {
   return true;
 }
 
-// --- custom descriptors
-// --------------------------------------------------------------------------------------------------
+// --- custom descriptors --------------------------------------------------------------------------
 
 template <class Sink>
 bool FunctionDecoder<Sink>::exec(OpTag<Op::RefGetDesc>, Cursor& at) {

@@ -13,25 +13,21 @@ namespace wattle::frontend {
 template <class Sink>
 template <Op op>
 bool FunctionDecoder<Sink>::apply(Cursor& at, ValType address) {
-  constexpr Signature signature = signatureOf(op);
+  static constexpr Signature signature = signatureOf(op);
   constexpr int operands = signature.operands, results = signature.results;
-  ValType expected[4] = {signature.operand[0], signature.operand[1], signature.operand[2], signature.operand[3]};
-  if constexpr (signature.address) expected[0] = address;
   uint32_t different = 0;
-  for (int i = 0; i < operands; i++) different |= at.top[i - operands].bits() ^ expected[i].bits();
-  if (different == 0) [[likely]] {
-    at.top += results - operands;
-    for (int i = 0; i < results; i++) {
-      // What lies there already need not be written.
-      const bool same = i < operands && !signature.address && signature.result[i] == signature.operand[i];
-      if (!same) at.top[i - results] = signature.result[i];
-    }
-    return true;
+  for (int i = 0; i < operands; i++) {
+    const ValType expected = i == 0 && signature.address ? address : signature.operand[i];
+    different |= at.top[i - operands].bits() ^ expected.bits();
   }
-  ValType* top = popValues(at.top, {expected, static_cast<size_t>(operands)});
-  if (!top) return false;
-  at.top = top;
-  for (int i = 0; i < results; i++) push(at, signature.result[i]);
+  if (different != 0) [[unlikely]]
+    return popped(at, applySlow(at.top, signature, address));
+  at.top += results - operands;
+  for (int i = 0; i < results; i++) {
+    // What lies there already need not be written.
+    const bool same = i < operands && !signature.address && signature.result[i] == signature.operand[i];
+    if (!same) at.top[i - results] = signature.result[i];
+  }
   return true;
 }
 
@@ -40,40 +36,24 @@ template <Op op>
 bool FunctionDecoder<Sink>::readMemArg(Cursor& at, MemArg& arg, ValType& address) {
   constexpr unsigned natural = naturalAlignment(op);
   arg.alignLog2 = *at.pos;
-  if (arg.alignLog2 <= natural && memory0_) [[likely]] {
+  arg.memory = 0;
+  address = memory0_;
+  if (arg.alignLog2 <= natural && !memory0_.isBottom()) [[likely]] {
     at.pos++;
-    address = *memory0_;
   } else {
-    const uint8_t* next = readMemoryIndex(at.pos, arg);
-    if (!next) return false;
-    at.pos = next;
-    if (arg.memory >= module_.memories.size()) return unknown("memory", arg.memory);
+    const MemoryUse use = readMemoryUse(at.pos);
+    if (!use.next) return false;
+    at.pos = use.next;
+    arg.alignLog2 = use.alignLog2;
+    arg.memory = use.memory;
     address = addressType(module_.memories[arg.memory].type.is64);
   }
   arg.offset = readU64(at);
   if (arg.alignLog2 > natural || (isAtomic(op) && arg.alignLog2 != natural) ||
       (address == kI32 && arg.offset > UINT32_MAX)) [[unlikely]] {
-    return memArgError(arg, natural, isAtomic(op));
+    return memArgError(arg.alignLog2, arg.offset, natural, isAtomic(op));
   }
   return true;
-}
-
-// Alignment and, if bit 6 of it is set, a memory index. Null after an error.
-template <class Sink>
-const uint8_t* FunctionDecoder<Sink>::readMemoryIndex(const uint8_t* pos, MemArg& arg) {
-  Cursor at{pos, nullptr};
-  const uint32_t flags = readU32(at);
-  if (flags >= 0x80) return malformed("malformed memop flags"), nullptr;
-  arg.alignLog2 = flags & 0x3f;
-  arg.memory = flags & 0x40 ? readU32(at) : 0;
-  return at.pos;
-}
-
-template <class Sink>
-bool FunctionDecoder<Sink>::memArgError(const MemArg& arg, unsigned natural, bool atomic) {
-  if (arg.alignLog2 > natural) return invalid("alignment must not be larger than natural in " + instructionName());
-  if (atomic && arg.alignLog2 != natural) return invalid("alignment must be natural for " + instructionName());
-  return invalid("offset out of range: " + std::to_string(arg.offset) + " in " + instructionName());
 }
 
 template <class Sink>

@@ -79,12 +79,12 @@ struct NullSink {
   struct Label {};
   using Ctl = Control<Label>;
 
-  // --- function ------------------------------------------------------------------------------------------------
+  // --- function ----------------------------------------------------------------------------------
   // `locals` are parameters and declared locals together; called once before the first instruction.
   void begin(std::span<const ValType> /*locals*/) {}
   void finish() {}  // after the final `end` (which is reported as end() of the ControlKind::Function record)
 
-  // --- families with a fixed signature in opcodes.def ----------------------------------------------------------
+  // --- families with a fixed signature in opcodes.def --------------------------------------------
   template <Op>
   void simple() {}  // Imm::None: numeric, vector, comparison, conversion, wide arithmetic
   template <Op>
@@ -101,7 +101,7 @@ struct NullSink {
   void constV128(const std::array<uint8_t, 16>&) {}
   void atomicFence() {}
 
-  // --- parametric, variables -----------------------------------------------------------------------------------
+  // --- parametric, variables ---------------------------------------------------------------------
   void drop(ValType) {}
   void select(ValType) {}
   void localGet(uint32_t, ValType) {}
@@ -110,7 +110,7 @@ struct NullSink {
   void globalGet(uint32_t) {}
   void globalSet(uint32_t) {}
 
-  // --- control -------------------------------------------------------------------------------------------------
+  // --- control -----------------------------------------------------------------------------------
   template <class C>
   void block(C&) {}
   template <class C>
@@ -133,7 +133,7 @@ struct NullSink {
   void returnCallIndirect(uint32_t, uint32_t) {}
   void returnCallRef(uint32_t) {}
 
-  // --- exceptions ----------------------------------------------------------------------------------------------
+  // --- exceptions --------------------------------------------------------------------------------
   template <class C>
   void tryTable(C&, std::span<const CatchClause>) {}
   void throwOp(uint32_t /*tag*/) {}
@@ -149,7 +149,7 @@ struct NullSink {
   }  // closes the try; depth as encoded (0 = enclosing block)
   void rethrow(uint32_t /*depth*/) {}
 
-  // --- references ----------------------------------------------------------------------------------------------
+  // --- references --------------------------------------------------------------------------------
   void refNull(ValType) {}
   void refIsNull(ValType) {}
   void refFunc(uint32_t) {}
@@ -169,7 +169,7 @@ struct NullSink {
   void refCastDescEq(ValType /*operand*/, ValType /*target*/) {}
   void brOnCastDescEq(uint32_t /*depth*/, ValType /*operand*/, ValType /*target*/, bool /*onFail*/) {}
 
-  // --- tables and bulk memory ----------------------------------------------------------------------------------
+  // --- tables and bulk memory --------------------------------------------------------------------
   void tableGet(uint32_t) {}
   void tableSet(uint32_t) {}
   void tableSize(uint32_t) {}
@@ -185,7 +185,7 @@ struct NullSink {
   void memoryInit(uint32_t /*memory*/, uint32_t /*segment*/) {}
   void dataDrop(uint32_t) {}
 
-  // --- aggregates ----------------------------------------------------------------------------------------------
+  // --- aggregates --------------------------------------------------------------------------------
   void structNew(uint32_t /*type*/, bool /*default*/, bool /*withDescriptor*/) {}
   enum class Extend : uint8_t { None, Signed, Unsigned };
   void structGet(uint32_t /*type*/, uint32_t /*field*/, Extend) {}
