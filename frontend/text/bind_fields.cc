@@ -91,11 +91,7 @@ void ModuleParser::bindField() {
   if (word == "type") return bindFieldName(context_.typeNames);
   if (word == "rec") return bindGroup();
   if (word == "import") return bindImport();
-  if (word == "func") return bindDefinition(context_.functions, "function", nullptr, "");
-  if (word == "table") return bindDefinition(context_.tables, "table", &context_.elements, "elem");
-  if (word == "memory") return bindDefinition(context_.memories, "memory", &context_.data, "data");
-  if (word == "global") return bindDefinition(context_.globals, "global", nullptr, "");
-  if (word == "tag") return bindDefinition(context_.tags, "tag", nullptr, "");
+  if (std::optional<ExternKind> kind = externKindOf(word)) return bindDefinition(*kind);
   if (word == "elem") return bindFieldName(context_.elements);
   if (word == "data") return bindFieldName(context_.data);
   if (word != "export" && word != "start") return cursor_.failUnexpected();
@@ -128,17 +124,8 @@ void ModuleParser::bindImport() {
     if (!cursor_.take(TokenKind::String)) cursor_.failUnexpected();
   }
   cursor_.expectOpen();
-  std::string_view word = cursor_.text();
-  if (word == "func") {
-    bindFieldName(context_.functions);
-  } else if (word == "table") {
-    bindFieldName(context_.tables);
-  } else if (word == "memory") {
-    bindFieldName(context_.memories);
-  } else if (word == "global") {
-    bindFieldName(context_.globals);
-  } else if (word == "tag") {
-    bindFieldName(context_.tags);
+  if (std::optional<ExternKind> kind = externKindOf(cursor_.text())) {
+    bindFieldName(context_.space(*kind));
   } else {
     cursor_.failUnexpected();
   }
@@ -146,8 +133,8 @@ void ModuleParser::bindImport() {
 }
 
 // A field that defines or imports: its name, and whether it has an anonymous segment within.
-void ModuleParser::bindDefinition(IndexSpace& space, const char* noun, IndexSpace* inlineSegments,
-                                  const char* segmentWord) {
+void ModuleParser::bindDefinition(ExternKind kind) {
+  IndexSpace& space = context_.space(kind);
   uint32_t begin = cursor_.offset();
   cursor_.advance();
   space.bind(cursor_, context_.nameStorage);
@@ -155,10 +142,16 @@ void ModuleParser::bindDefinition(IndexSpace& space, const char* noun, IndexSpac
   if (cursor_.isOpen("import")) {
     checkImportOrder(begin);
   } else if (!defined_) {
-    defined_ = noun;
+    defined_ = space.noun();
   }
-  while (inlineSegments && !cursor_.failed() && !cursor_.is(TokenKind::Close)) {
-    if (cursor_.isOpen(segmentWord)) inlineSegments->bindAnonymous();
+  if (kind == ExternKind::Table) bindInlineSegment("elem", context_.elements);
+  if (kind == ExternKind::Memory) bindInlineSegment("data", context_.data);
+  cursor_.skipToClose();
+}
+
+void ModuleParser::bindInlineSegment(std::string_view word, IndexSpace& segments) {
+  while (!cursor_.failed() && !cursor_.is(TokenKind::Close)) {
+    if (cursor_.isOpen(word)) segments.bindAnonymous();
     if (cursor_.take(TokenKind::Open)) {
       cursor_.skipToClose();
     } else {
@@ -166,7 +159,6 @@ void ModuleParser::bindDefinition(IndexSpace& space, const char* noun, IndexSpac
       cursor_.advance();
     }
   }
-  cursor_.skipToClose();
 }
 
 }  // namespace wattle::frontend::text

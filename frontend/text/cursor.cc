@@ -18,12 +18,6 @@ std::string_view annotationName(AnnotationKind kind) {
   return "@metadata.code.branch_hint";
 }
 
-// Texts in messages are short and on one line.
-std::string excerpt(std::string_view text) {
-  constexpr size_t kMax = 60;
-  return std::string(text.substr(0, kMax)) + (text.size() > kMax ? "..." : "");
-}
-
 }  // namespace
 
 Cursor::Cursor(const TokenStream& stream, uint32_t begin, uint32_t end)
@@ -33,6 +27,12 @@ Cursor::Cursor(const TokenStream& stream, uint32_t begin, uint32_t end)
 }
 
 Cursor::Cursor(const TokenStream& stream) : Cursor(stream, 0, static_cast<uint32_t>(stream.tokens.size())) {}
+
+std::string Cursor::excerpt() const {
+  constexpr size_t kMax = 60;
+  std::string_view all = text();
+  return std::string(all.substr(0, kMax)) + (all.size() > kMax ? "..." : "");
+}
 
 bool Cursor::take(TokenKind kind) {
   if (!is(kind)) return false;
@@ -94,7 +94,7 @@ uint64_t Cursor::expectNat(uint64_t max, const char* type) {
     return 0;
   }
   std::optional<uint64_t> value = parseNat(text(), max);
-  if (!value) fail(std::string(type) + " constant out of range: " + excerpt(text()));
+  if (!value) fail(std::string(type) + " constant out of range: " + excerpt());
   advance();
   return value.value_or(0);
 }
@@ -124,7 +124,7 @@ void Cursor::failUnexpected() {
     return;
   }
   if (is(TokenKind::End)) return fail("unexpected token: end of input");
-  fail((isUnknownWord() ? "unknown operator " : "unexpected token ") + excerpt(text()));
+  fail((isUnknownWord() ? "unknown operator " : "unexpected token ") + excerpt());
 }
 
 bool Cursor::isUnknownWord() const {

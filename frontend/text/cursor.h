@@ -31,6 +31,7 @@ class Cursor {
   TokenKind kind(uint32_t ahead = 0) const { return token(ahead).kind; }
   bool is(TokenKind kind) const { return token().kind == kind; }
   std::string_view text(uint32_t ahead = 0) const { return stream_.text(token(ahead)); }
+  std::string excerpt() const;  // the token, short enough for a message
   std::string_view idName() const { return stream_.idName(token()); }
   uint32_t offset() const { return token().begin; }
   bool isIndex(uint32_t ahead = 0) const { return kind(ahead) == TokenKind::Nat || kind(ahead) == TokenKind::Id; }

@@ -166,11 +166,11 @@ std::optional<uint64_t> InstructionParser::takeAssignment(std::string_view key) 
   if (!cursor_.is(TokenKind::Keyword) || !cursor_.text().starts_with(key)) return std::nullopt;
   std::string_view number = cursor_.text().substr(key.size());
   if (classifyNumber(number) != TokenKind::Nat) {
-    cursor_.fail("unknown operator " + std::string(cursor_.text().substr(0, 60)));
+    cursor_.fail("unknown operator " + cursor_.excerpt());
     return std::nullopt;
   }
   std::optional<uint64_t> value = parseNat(number, UINT64_MAX);
-  if (!value) cursor_.fail("i64 constant out of range: " + std::string(number.substr(0, 60)));
+  if (!value) cursor_.fail("i64 constant out of range: " + cursor_.excerpt());
   cursor_.advance();
   return value;
 }
@@ -202,7 +202,7 @@ void InstructionParser::writeMemArg(Op op, ByteWriter& out) {
 void InstructionParser::writeLane(ByteWriter& out) {
   std::optional<uint64_t> lane;
   if (cursor_.is(TokenKind::Nat)) lane = parseNat(cursor_.text(), 255);
-  if (!lane) cursor_.fail("i8 constant out of range: " + std::string(cursor_.text().substr(0, 60)));
+  if (!lane) cursor_.fail("i8 constant out of range: " + cursor_.excerpt());
   cursor_.advance();
   out.byte(static_cast<uint8_t>(lane.value_or(0)));
 }

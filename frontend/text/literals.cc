@@ -12,7 +12,7 @@ bool isInteger(TokenKind kind) { return kind == TokenKind::Nat || kind == TokenK
 bool isNumber(TokenKind kind) { return isInteger(kind) || kind == TokenKind::Float; }
 
 uint64_t finish(Cursor& cursor, std::optional<uint64_t> value) {
-  if (!value) cursor.fail("constant out of range: " + std::string(cursor.text().substr(0, 60)));
+  if (!value) cursor.fail("constant out of range: " + cursor.excerpt());
   cursor.advance();
   return value.value_or(0);
 }

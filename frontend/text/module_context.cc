@@ -1,5 +1,7 @@
 #include "frontend/text/module_context.h"
 
+#include <algorithm>
+
 #include "frontend/text/utf8.h"
 
 namespace wattle::frontend::text {
@@ -79,6 +81,24 @@ void TypeTable::indexSignatures() {
     }
     index += size;
   }
+}
+
+IndexSpace& ModuleContext::space(ExternKind kind) {
+  switch (kind) {
+    case ExternKind::Func: return functions;
+    case ExternKind::Table: return tables;
+    case ExternKind::Memory: return memories;
+    case ExternKind::Global: return globals;
+    case ExternKind::Tag: break;
+  }
+  return tags;
+}
+
+std::optional<ExternKind> externKindOf(std::string_view word) {
+  static constexpr std::string_view kWords[] = {"func", "table", "memory", "global", "tag"};
+  auto found = std::ranges::find(kWords, word);
+  if (found == std::end(kWords)) return std::nullopt;
+  return static_cast<ExternKind>(found - std::begin(kWords));
 }
 
 uint32_t TypeTable::findOrAdd(const FuncType& type) {

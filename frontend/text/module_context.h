@@ -13,6 +13,7 @@
 #include <unordered_map>
 #include <vector>
 
+#include "frontend/module.h"
 #include "frontend/text/byte_writer.h"
 #include "frontend/text/cursor.h"
 #include "frontend/types.h"
@@ -24,7 +25,7 @@ using NameMap = std::vector<std::pair<uint32_t, std::string_view>>;  // index to
 // The indices and names of one kind of thing.
 class IndexSpace {
  public:
-  // `kind` is the word of "duplicate func", `noun` that of "unknown function".
+  // `kind` is the word of "duplicate func", `noun` that of "unknown function" and "import after function".
   IndexSpace(const char* kind, const char* noun) : kind_(kind), noun_(noun) {}
 
   // Takes the next index, with the identifier and the (@name) annotation that may stand at the cursor.
@@ -34,7 +35,7 @@ class IndexSpace {
   // Reads an index; a number is not checked against count().
   uint32_t use(Cursor& cursor) const;
 
-  uint32_t count() const { return count_; }
+  const char* noun() const { return noun_; }
   const NameMap& names() const { return names_; }
   void clear();
 
@@ -143,6 +144,11 @@ struct ModuleContext {
   std::vector<CustomText> customs;
   std::vector<FunctionNotes> notes;     // of functions that have any
   std::deque<std::string> nameStorage;  // names that the source does not spell
+
+  IndexSpace& space(ExternKind kind);
 };
+
+// What "func", "table", "memory", "global" or "tag" names.
+std::optional<ExternKind> externKindOf(std::string_view word);
 
 }  // namespace wattle::frontend::text

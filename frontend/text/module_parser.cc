@@ -84,61 +84,70 @@ void ModuleParser::parseField() {
   cursor_.advance();
   if (word == "import") {
     parseImport();
-  } else if (word == "func") {
-    parseFunction();
-  } else if (word == "table") {
-    parseTable();
-  } else if (word == "memory") {
-    parseMemory();
-  } else if (word == "global") {
-    parseGlobal();
-  } else if (word == "tag") {
-    parseTag();
   } else if (word == "export") {
     parseExport();
   } else if (word == "start") {
     parseStart();
   } else if (word == "elem") {
     parseElement();
-  } else {
+  } else if (word == "data") {
     parseData();
+  } else {
+    parseDefinition(*externKindOf(word));  // bindFields has seen to it that it is one
   }
   cursor_.expectClose();
+}
+
+// "module" "name": begins an entry of the import section.
+void ModuleParser::parseImportName() {
+  ++context_.imports.count;
+  context_.imports.body.sized(cursor_.expectName());
+  context_.imports.body.sized(cursor_.expectName());
 }
 
 // (import "module" "name" (kind $id? type)): after the keyword, up to before its last ")".
 void ModuleParser::parseImport() {
-  ImportName name;
-  name.first = cursor_.expectName();
-  name.second = cursor_.expectName();
-  beginImport(name);
+  parseImportName();
   cursor_.expectOpen();
-  std::string_view word = cursor_.text();
+  std::optional<ExternKind> kind = externKindOf(cursor_.text());
+  if (!kind) return cursor_.failUnexpected();
   cursor_.advance();
   cursor_.takeId();
-  if (word == "func") {
-    ++nextFunction_;
-    importFunction();
-  } else if (word == "table") {
-    ++nextTable_;
-    importTable();
-  } else if (word == "memory") {
-    ++nextMemory_;
-    importMemory();
-  } else if (word == "global") {
-    ++nextGlobal_;
-    importGlobal();
-  } else {
-    ++nextTag_;
-    importTag();
-  }
+  ++nextIndex_[static_cast<size_t>(*kind)];
+  parseImportType(*kind);
   cursor_.expectClose();
 }
 
-void ModuleParser::beginImport(const ImportName& name) {
-  ++context_.imports.count;
-  context_.imports.body.sized(name.first);
-  context_.imports.body.sized(name.second);
+void ModuleParser::parseImportType(ExternKind kind) {
+  switch (kind) {
+    case ExternKind::Func: return importFunction();
+    case ExternKind::Table: return importTable();
+    case ExternKind::Memory: return importMemory();
+    case ExternKind::Global: return importGlobal();
+    case ExternKind::Tag: return importTag();
+  }
+}
+
+// A function, table, memory, global or tag: $id? (export "name")* and then an (import "module" "name") or a definition.
+void ModuleParser::parseDefinition(ExternKind kind) {
+  uint32_t index = nextIndex_[static_cast<size_t>(kind)]++;
+  cursor_.takeId();
+  while (cursor_.takeOpen("export")) {
+    writeExport(cursor_.expectName(), kind, index);
+    cursor_.expectClose();
+  }
+  if (cursor_.takeOpen("import")) {
+    parseImportName();
+    cursor_.expectClose();
+    return parseImportType(kind);
+  }
+  switch (kind) {
+    case ExternKind::Func: return parseFunction(index);
+    case ExternKind::Table: return parseTable(index);
+    case ExternKind::Memory: return parseMemory(index);
+    case ExternKind::Global: return parseGlobal();
+    case ExternKind::Tag: return parseTag();
+  }
 }
 
 void ModuleParser::importFunction() {
@@ -176,22 +185,6 @@ void ModuleParser::importTag() {
   writeTagType(context_.imports.body, resolveTypeUse(cursor_, context_, use));
 }
 
-// What may follow a definition's identifier: (export "name")* (import "module" "name")?.
-std::optional<ModuleParser::ImportName> ModuleParser::inlineFields(ExternKind kind, uint32_t index) {
-  cursor_.takeId();
-  while (cursor_.takeOpen("export")) {
-    writeExport(cursor_.expectName(), kind, index);
-    cursor_.expectClose();
-  }
-  if (!cursor_.takeOpen("import")) return std::nullopt;
-  ImportName name;
-  name.first = cursor_.expectName();
-  name.second = cursor_.expectName();
-  cursor_.expectClose();
-  beginImport(name);
-  return name;
-}
-
 void ModuleParser::writeExport(const std::string& name, ExternKind kind, uint32_t index) {
   ++context_.exports.count;
   context_.exports.body.sized(name);
@@ -199,9 +192,7 @@ void ModuleParser::writeExport(const std::string& name, ExternKind kind, uint32_
   context_.exports.body.u32(index);
 }
 
-void ModuleParser::parseFunction() {
-  uint32_t index = nextFunction_++;
-  if (inlineFields(ExternKind::Func, index)) return importFunction();
+void ModuleParser::parseFunction(uint32_t index) {
   IndexSpace locals("local", "local");
   TypeUse use = parseTypeUse(cursor_, context_, &locals);
   ++context_.functionTypes.count;
@@ -233,9 +224,7 @@ void ModuleParser::parseLocals(IndexSpace& locals, ByteWriter& out) {
   }
 }
 
-void ModuleParser::parseTable() {
-  uint32_t index = nextTable_++;
-  if (inlineFields(ExternKind::Table, index)) return importTable();
+void ModuleParser::parseTable(uint32_t index) {
   ++context_.tableSection.count;
   bool is64 = parseAddressType();
   if (atRefType(cursor_)) return parseInlineElements(index, parseRefType(cursor_, context_), is64);
@@ -248,9 +237,7 @@ void ModuleParser::parseTable() {
   parseConstExpr(out);
 }
 
-void ModuleParser::parseMemory() {
-  uint32_t index = nextMemory_++;
-  if (inlineFields(ExternKind::Memory, index)) return importMemory();
+void ModuleParser::parseMemory(uint32_t index) {
   ++context_.memorySection.count;
   MemoryType type;
   bool hasPageSize = false, is64 = parseAddressType();
@@ -267,16 +254,12 @@ void ModuleParser::parseMemory() {
 }
 
 void ModuleParser::parseGlobal() {
-  uint32_t index = nextGlobal_++;
-  if (inlineFields(ExternKind::Global, index)) return importGlobal();
   ++context_.globalSection.count;
   writeGlobalType(context_.globalSection.body, parseGlobalType());
   parseConstExpr(context_.globalSection.body);
 }
 
 void ModuleParser::parseTag() {
-  uint32_t index = nextTag_++;
-  if (inlineFields(ExternKind::Tag, index)) return importTag();
   IndexSpace parameters("local", "local");
   TypeUse use = parseTypeUse(cursor_, context_, &parameters);
   ++context_.tagSection.count;
@@ -286,16 +269,11 @@ void ModuleParser::parseTag() {
 void ModuleParser::parseExport() {
   std::string name = cursor_.expectName();
   cursor_.expectOpen();
-  const std::pair<std::string_view, const IndexSpace*> spaces[] = {
-      {"func", &context_.functions}, {"table", &context_.tables}, {"memory", &context_.memories},
-      {"global", &context_.globals}, {"tag", &context_.tags},
-  };
-  for (uint8_t kind = 0; kind < 5; ++kind) {
-    if (!cursor_.takeKeyword(spaces[kind].first)) continue;
-    writeExport(name, static_cast<ExternKind>(kind), spaces[kind].second->use(cursor_));
-    return cursor_.expectClose();
-  }
-  cursor_.failUnexpected();
+  std::optional<ExternKind> kind = externKindOf(cursor_.text());
+  if (!kind) return cursor_.failUnexpected();
+  cursor_.advance();
+  writeExport(name, *kind, context_.space(*kind).use(cursor_));
+  cursor_.expectClose();
 }
 
 void ModuleParser::parseStart() {

@@ -1,13 +1,12 @@
 // A text module: its fields, in two passes (see module_context.h), and then its bytes.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
-#include "frontend/module.h"
 #include "frontend/text/module_context.h"
 #include "frontend/text/types.h"
 #include "frontend/text/wat.h"
@@ -27,7 +26,8 @@ class ModuleParser {
   void bindField();
   void bindImport();
   void bindGroup();
-  void bindDefinition(IndexSpace& space, const char* noun, IndexSpace* inlineSegments, const char* segmentWord);
+  void bindDefinition(ExternKind kind);
+  void bindInlineSegment(std::string_view word, IndexSpace& segments);
   void bindFieldName(IndexSpace& space);
   void checkImportOrder(uint32_t begin);
   void takeCustoms();
@@ -38,19 +38,19 @@ class ModuleParser {
   // Second pass: bytes.
   void parseField();
   void parseImport();
-  void parseFunction();
+  void parseDefinition(ExternKind kind);
+  void parseFunction(uint32_t index);
   void parseLocals(IndexSpace& locals, ByteWriter& out);
-  void parseTable();
-  void parseMemory();
+  void parseTable(uint32_t index);
+  void parseMemory(uint32_t index);
   void parseGlobal();
   void parseTag();
   void parseExport();
   void parseStart();
 
-  using ImportName = std::pair<std::string, std::string>;
-  std::optional<ImportName> inlineFields(ExternKind kind, uint32_t index);
+  void parseImportName();
   void writeExport(const std::string& name, ExternKind kind, uint32_t index);
-  void beginImport(const ImportName& name);
+  void parseImportType(ExternKind kind);
   void importFunction();
   void importTable();
   void importMemory();
@@ -89,9 +89,9 @@ class ModuleParser {
   Cursor& cursor_;
   const WatOptions& options_;
   ModuleContext context_;
-  std::vector<uint32_t> fields_;   // positions of their "("
-  const char* defined_ = nullptr;  // the first definition that no import may follow
-  uint32_t nextFunction_ = 0, nextTable_ = 0, nextMemory_ = 0, nextGlobal_ = 0, nextTag_ = 0;
+  std::vector<uint32_t> fields_;         // positions of their "("
+  const char* defined_ = nullptr;        // the first definition that no import may follow
+  std::array<uint32_t, 5> nextIndex_{};  // of the second pass, by ExternKind
 };
 
 }  // namespace wattle::frontend::text

@@ -19,6 +19,11 @@ bool isRefFunc(std::span<const uint8_t> expression) {
   return at + 2 == expression.size();
 }
 
+const IndexSpace& noLocals() {
+  static const IndexSpace none("local", "local");
+  return none;
+}
+
 void writeZero(ByteWriter& out, bool is64) {
   out.byte(static_cast<uint8_t>(info(is64 ? Op::I64Const : Op::I32Const).code));
   out.byte(0);
@@ -39,19 +44,17 @@ uint8_t modeBits(SegmentMode mode, bool isShort) {
 }  // namespace
 
 void ModuleParser::parseConstExpr(ByteWriter& out) {
-  static const IndexSpace kNoLocals("local", "local");
-  InstructionParser(cursor_, context_, out, kNoLocals).parseSequence();
+  InstructionParser(cursor_, context_, out, noLocals()).parseSequence();
   out.byte(kEndCode);
 }
 
 // (offset instr*) or one folded instruction.
 void ModuleParser::parseOffset(ByteWriter& out) {
-  static const IndexSpace kNoLocals("local", "local");
   if (cursor_.takeOpen("offset")) {
     parseConstExpr(out);
     return cursor_.expectClose();
   }
-  InstructionParser(cursor_, context_, out, kNoLocals).parseFolded();
+  InstructionParser(cursor_, context_, out, noLocals()).parseFolded();
   out.byte(kEndCode);
 }
 
@@ -68,14 +71,13 @@ void ModuleParser::parseFunctionIndices(ElementList& list) {
 
 // ((item instr*) | folded instruction)*
 void ModuleParser::parseElementExpressions(ElementList& list) {
-  static const IndexSpace kNoLocals("local", "local");
   while (cursor_.is(TokenKind::Open)) {
     ByteWriter expression;
     if (cursor_.takeOpen("item")) {
       parseConstExpr(expression);
       cursor_.expectClose();
     } else {
-      InstructionParser(cursor_, context_, expression, kNoLocals).parseFolded();
+      InstructionParser(cursor_, context_, expression, noLocals()).parseFolded();
       expression.byte(kEndCode);
     }
     ++list.count;
