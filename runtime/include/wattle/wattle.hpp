@@ -47,7 +47,7 @@ struct Config {
   unsigned compileThreads = 0;             // 0: one per processor
   BoundsMode bounds = BoundsMode::Auto;    // Auto: guarded until the budget of address space or mappings nears its end
   bool fuel = false;                       // compile fuel accounting into the code
-  std::optional<bool> lazy;                // compile functions at first call; unset: modules of over 2 MiB
+  std::optional<bool> lazy{};              // compile functions at first call; unset: modules of over 2 MiB
   bool installSignalHandlers = true;       // false: the host calls wattle::handleSignal from its own handlers
   size_t maxStackBytes = 1 << 20;          // stack a guest may use, within the thread's
 };
@@ -66,20 +66,20 @@ class WATTLE_API Engine {
 enum class ExternKind : uint8_t { Func, Table, Memory, Global, Tag };
 
 struct TableType {
-  ValType element;
+  ValType element{};
   uint64_t min = 0;
-  std::optional<uint64_t> max;
+  std::optional<uint64_t> max{};
   bool is64 = false;
 };
 struct MemoryType {
   uint64_t minPages = 0;
-  std::optional<uint64_t> maxPages;
+  std::optional<uint64_t> maxPages{};
   bool is64 = false;
   bool isShared = false;
   uint8_t pageSizeLog2 = 16;
 };
 struct GlobalType {
-  ValType type;
+  ValType type{};
   bool isMutable = false;
 };
 struct TagType {
