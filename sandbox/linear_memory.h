@@ -29,7 +29,8 @@ struct MemoryConfig {
 class LinearMemory {
  public:
   LinearMemory() = default;
-  // Error: one line ("cannot reserve 4 GiB of address space: …", "cannot commit …").
+  // Error: one line ("cannot reserve 4 GiB of address space: …", "cannot commit …"). A guarded memory ends at a page, so its initial size must
+  // be a multiple of 4096 bytes (any multiple of the 64 KiB wasm page is); ask for Checked when the module's page size is smaller.
   static std::expected<LinearMemory, std::string> create(const MemoryConfig& config);
   LinearMemory(LinearMemory&& other) noexcept;
   LinearMemory& operator=(LinearMemory&& other) noexcept;
@@ -41,15 +42,21 @@ class LinearMemory {
   Bounds bounds() const { return bounds_; }
   std::span<uint8_t> bytes() const { return {base_, size_}; }
   // New pages read as zero. False when `newSize` exceeds the maximum or the system refuses; then nothing changed.
-  // A checked, unshared memory may move.
+  // A checked, unshared memory may move. A guarded one wants a multiple of 4096 bytes. One grow() at a time (shared memories: the caller locks).
   bool grow(uint64_t newSize);
 
  private:
+  friend struct LinearMemoryMaker;
+  void release();
+
   uint8_t* base_ = nullptr;
   uint64_t size_ = 0;
-  uint64_t committed_ = 0;
+  uint64_t committed_ = 0;       // guarded: accessible bytes; checked: most bytes there ever were at this base
   uint64_t reserved_ = 0;
   uint64_t maximum_ = 0;
+  uint64_t initial_ = 0;
+  void* home_ = nullptr;         // the pool's: arena of a packed memory, super-reservation of a guarded one
+  uint32_t slot_ = 0;
   Bounds bounds_ = Bounds::Checked;
   bool shared_ = false;
 };
@@ -66,7 +73,8 @@ Bounds preferredBounds();
 // For tests: pretend the budget is this.
 void overrideBudget(std::optional<BudgetState> state);
 
-// True when the address lies in some guarded memory's reservation (its guard or its uncommitted part). Lock-free and async-signal-safe.
+// True when the address lies in some live guarded memory's reservation (its guard or its uncommitted part). Of a shared memory everything beyond
+// its initial size counts: another thread may have committed the page between the fault and the question. Lock-free and async-signal-safe.
 bool isGuardAddress(uintptr_t address) noexcept;
 
 }  // namespace wattle::sandbox

@@ -10,6 +10,8 @@ namespace wattle::sandbox {
 
 // Lowest usable address of the calling thread's stack (cached per thread; correct for the main thread whatever its rlimit).
 uintptr_t currentStackEnd();
+// The same, asked of the system anew (after setrlimit, say).
+uintptr_t readStackEnd();
 
 // A mapped stack with a guard page below it. Reused through a small pool.
 class Stack {
