@@ -12,6 +12,7 @@
 #include "runtime/cli/terminal.h"
 #include "runtime/cli/values.h"
 #include "runtime/cli/wasi_setup.h"
+#include "sandbox/hardening.h"
 
 namespace wattle::cli {
 
@@ -25,6 +26,7 @@ struct RunOptions {
   std::string optimize;
   std::string maxMemory, maxStack, timeout;
   std::string missing;
+  bool harden = false;
   CompileOptions compile;
   WasiOptions wasi;
 };
@@ -63,6 +65,7 @@ void addOptions(CommandLine& line, RunOptions& o) {
   one("--max-stack", o.maxStack, "Stack the program may use (default 4MiB)", "SIZE");
   one("--timeout", o.timeout, "Stop the program after this time, as in 500ms or 2m", "DURATION");
   one("-O", o.optimize, "Optimize by Binaryen first: 0 to 4, s or z", "LEVEL");
+  app.add_flag("--harden", o.harden, "Give up system calls and files that the program cannot need (seccomp, landlock)");
   o.compile.add(app);
   app.prefix_command();
   line.footer(fmt::format("{}{}\n{}", kExamples, kValueHelp, kExitCodeHelp));
@@ -189,25 +192,51 @@ Result<void> initialize(const Instance& instance) {
   return {};
 }
 
-Result<void> preload(const Engine& engine, Store& store, Linker& linker, const Arguments& preloads,
-                     const LoadOptions& load) {
-  for (const std::string& item : preloads) {
+struct Preload {
+  std::string name, file;
+  Module module;
+};
+
+std::unexpected<Error> inFile(const std::string& file, Error error) {
+  error.message = fmt::format("{}: {}", displayName(file), error.message);
+  return std::unexpected(std::move(error));
+}
+
+Result<std::vector<Preload>> loadPreloads(const Engine& engine, const Arguments& items, const LoadOptions& load) {
+  std::vector<Preload> preloads;
+  for (const std::string& item : items) {
     size_t equals = item.find('=');
     if (equals == std::string::npos) {
       return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("--preload {}: not NAME=FILE", item)));
     }
-    std::string name = item.substr(0, equals), file = item.substr(equals + 1);
-    auto named = [&](Error error) {
-      error.message = fmt::format("{}: {}", displayName(file), error.message);
-      return std::unexpected(std::move(error));
-    };
-    auto module = loadModule(engine, file, load);
-    if (!module) return named(module.error());
-    auto instance = linker.instantiate(store, *module);
-    if (!instance) return named(instance.error());
-    if (auto ready = initialize(*instance); !ready) return named(ready.error());
-    linker.defineInstance(name, *instance);
+    Preload p{.name = item.substr(0, equals), .file = item.substr(equals + 1), .module = {}};
+    auto module = loadModule(engine, p.file, load);
+    if (!module) return inFile(p.file, module.error());
+    p.module = *std::move(module);
+    preloads.push_back(std::move(p));
   }
+  return preloads;
+}
+
+Result<void> instantiatePreloads(Store& store, Linker& linker, const std::vector<Preload>& preloads) {
+  for (const Preload& p : preloads) {
+    auto instance = linker.instantiate(store, p.module);
+    if (!instance) return inFile(p.file, instance.error());
+    if (auto ready = initialize(*instance); !ready) return inFile(p.file, ready.error());
+    linker.defineInstance(p.name, *instance);
+  }
+  return {};
+}
+
+// --harden: what the process will not need from here on.
+Result<void> harden(const WasiOptions& wasi) {
+  sandbox::HardenOptions options;
+  options.readOnly = hostDirectories(wasi.readOnlyDirectories);
+  options.readWrite = hostDirectories(wasi.directories);
+  options.allowNetwork = !wasi.listeners.empty();
+  auto report = sandbox::hardenProcess(options);
+  if (!report) return std::unexpected(Error::make(ErrorKind::Io, fmt::format("--harden: {}", report.error())));
+  if (!report->skipped.empty()) warningLine(fmt::format("--harden: {}", report->skipped));
   return {};
 }
 
@@ -245,6 +274,8 @@ Result<void> execute(const RunOptions& o, Settings& s) {
   Engine engine(s.config);
   auto module = loadModule(engine, o.file, s.load);
   if (!module) return std::unexpected(module.error());
+  auto preloads = loadPreloads(engine, o.preloads, s.load);
+  if (!preloads) return std::unexpected(preloads.error());
   if (auto found = checkEntry(o, *module); !found) return found;
 
   Store store(engine, s.limits);
@@ -255,7 +286,10 @@ Result<void> execute(const RunOptions& o, Settings& s) {
   if (s.timeout) {
     if (auto armed = interruptAfter({store.interruptHandle(), *wasi}, *s.timeout); !armed) return armed;
   }
-  if (auto ready = preload(engine, store, linker, o.preloads, s.load); !ready) return ready;
+  if (o.harden) {
+    if (auto hardened = harden(o.wasi); !hardened) return hardened;
+  }
+  if (auto ready = instantiatePreloads(store, linker, *preloads); !ready) return ready;
   if (!o.missing.empty()) addMissing(store, linker, *module, o.missing == "zero");
 
   auto instance = linker.instantiate(store, *module);

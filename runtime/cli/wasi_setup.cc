@@ -46,6 +46,12 @@ Result<void> addListener(WasiConfig& config, const std::string& item) {
 
 }  // namespace
 
+std::vector<std::string> hostDirectories(const std::vector<std::string>& items) {
+  std::vector<std::string> hosts;
+  for (const std::string& item : items) hosts.push_back(item.substr(0, item.find("::")));
+  return hosts;
+}
+
 Result<std::shared_ptr<WasiContext>> makeWasi(const WasiOptions& options) {
   WasiConfig config;
   std::vector<std::string> argv{options.programName};

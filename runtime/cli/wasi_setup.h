@@ -18,6 +18,9 @@ struct WasiOptions {
   std::vector<std::string> listeners;            // "HOST:PORT"
 };
 
+// The host's names of directories given so.
+std::vector<std::string> hostDirectories(const std::vector<std::string>& items);
+
 Result<std::shared_ptr<WasiContext>> makeWasi(const WasiOptions& options);
 
 }  // namespace wattle::cli
