@@ -45,6 +45,11 @@ class DecoderBase {
   // in the module.
   const uint8_t* nextBytes() const { return pos_; }
   uint64_t nextOffset() const { return offsetOf(pos_); }
+  // A sink gives up: run() ends after this instruction, with this error if the body is not at fault itself.
+  void abandon(std::string message) {
+    fail(ErrorKind::Limit, std::move(message));
+    end_ = nullptr;
+  }
   // Parameters and declared locals of the current function.
   std::span<const ValType> locals() const { return {locals_.get(), localCount_}; }
   // The operand stack as it is after the current instruction, counted from the top. Only for a sink, in reachable code.

@@ -150,7 +150,7 @@ Result<void> checkEntry(const RunOptions& o, const Module& module) {
     return std::unexpected(Error::make(ErrorKind::Link, fmt::format("{}; {}", message, listExports(module))));
   };
   if (o.invoke.empty()) {
-    if (exportedFunction(exports, "_start")) return {};
+    if (const FuncType* start = exportedFunction(exports, "_start"); start && start->params.empty()) return {};
     auto callable = std::ranges::find_if(exports, [](const ExportType& e) {
       return std::holds_alternative<FuncType>(e.type) && e.name != "_initialize";
     });
@@ -297,7 +297,9 @@ Result<void> execute(const RunOptions& o, Settings& s) {
   if (!o.invoke.empty() && o.invoke != "_initialize") {
     if (auto ready = initialize(*instance); !ready) return ready;
   }
-  return callAndPrint(store, *instance->func(o.invoke.empty() ? "_start" : o.invoke), o.guestArguments);
+  // The arguments of a program are WASI's business.
+  if (o.invoke.empty()) return callAndPrint(store, *instance->func("_start"), {});
+  return callAndPrint(store, *instance->func(o.invoke), o.guestArguments);
 }
 
 }  // namespace

@@ -87,7 +87,10 @@ class ModuleCompiler {
     } else {
       return std::unexpected(cacheFull("a module's code may not exceed 1 GiB"));
     }
-    each([&](unsigned worker) { link(*code, worker); });
+    std::atomic<size_t> next{0};   // not by worker: a worker that compiled may be too late to link
+    each([&](unsigned) {
+      for (size_t i; (i = next.fetch_add(1)) < arenas_.size();) link(*code, arenas_[i]);
+    });
     code->publish();
     return code;
   }
@@ -165,8 +168,7 @@ class ModuleCompiler {
     return std::max<uint32_t>(static_cast<uint32_t>(at), kAlignment);
   }
 
-  void link(ModuleCode& code, unsigned worker) {
-    const Arena& arena = arenas_[worker];
+  void link(ModuleCode& code, const Arena& arena) {
     uint8_t* base = code.block_->writable();
     for (const Arena::Piece& p : arena.pieces()) {
       uint32_t offset = code.offsets_[p.function - module_.importedFunctions];

@@ -41,6 +41,7 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
   facts_ = {};
   hasStackCheck_ = forceStackCheck;
   needsStackCheck_ = false;
+  unsupported_ = nullptr;
   callSites_.clear();
   positions_.clear();
   traps_.clear();
@@ -162,6 +163,11 @@ void Compiler::epilogue() {
     if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, kSaved[i], Mem(Gpr::rbp, kSavedSlot(i)));
   }
   as_.leave();
+}
+
+void Compiler::refuse(const char* feature) {
+  unsupported_ = feature;
+  decoder_->abandon(std::string("this build cannot compile: ") + feature);
 }
 
 // --- traps -------------------------------------------------------------------------------------------------------

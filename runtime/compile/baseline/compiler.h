@@ -29,6 +29,7 @@
 #include "runtime/compile/baseline/locals.h"
 #include "runtime/compile/baseline/operand.h"
 #include "runtime/compile/baseline/prescan.h"
+#include "runtime/compile/baseline/simd_forms.h"
 #include "runtime/compile/compile.h"
 #include "runtime/compile/x64/assembler.h"
 #include "runtime/compile/x64/cpu_features.h"
@@ -314,6 +315,86 @@ class Compiler : public frontend::NullSink {
   void moveToInteger(Type from);
   void loadFloatBits(Xmm dst, Type type, uint64_t bits);
 
+  // --- vectors (simd.h) ---------------------------------------------------------------------------------------------
+  // The operands of a sequence, in registers. `dst` may be the first one's register, and is neither of the others'.
+  struct Vectors {
+    Operand a, b, c;
+    Xmm ra, rb, rc, dst;
+  };
+  Vectors takeVectors(unsigned count, bool swapped = false);
+  Vectors holdVectors(Operand a, Operand b, Operand c, unsigned count);   // already popped
+  Vectors takeAccumulator();                // dst = c, which is not a's or b's
+  void give(const Vectors& v);              // pushes dst and releases what it may
+  void giveVector(Xmm dst, const Operand& a);
+  void pushBack(const Operand& o);
+  Xmm useVector(Operand& o);
+  void validateVector(const Operand& o);
+  Xmm vectorResult(uint8_t target, const Operand& a);
+  void loadVector(Xmm dst, VectorConstant c);
+  void pushVectorConstant(VectorConstant c);
+  void applyVector(const VectorBinaryForm& f, Xmm dst, Xmm a, Operand& b);
+  void binaryVector(VectorBinary op);
+  void unaryVector(VectorUnary op);
+  void shiftVector(VectorShift op);
+  void holdShiftCount(Operand& count, uint8_t mask, uint8_t add);
+  void roundVector(Shape shape, uint8_t mode);
+  void complement(Xmm dst, Xmm src);
+  void splat(Shape shape);
+  void splatLow(Shape shape, Xmm x);
+  void splatFromMemory(Shape shape, Xmm dst, const Mem& m);
+  void extractLane(Shape shape, uint8_t lane, bool isSigned);
+  void extractFloatLane(Shape shape, uint8_t lane, Operand a);
+  void replaceLane(Shape shape, uint8_t lane);
+  void anyTrue();
+  void allTrue(VectorBinary equal);
+  void bitmask(Shape shape);
+  void compareByBound(VectorBinary bound, VectorBinary equal);
+  void compareUnsigned(VectorBinary greater, uint64_t signs, bool swapped);
+  void compareWide(VectorBinary op);
+  void negateVector(VectorBinary subtract);
+  void notVector();
+  void absI64x2();
+  void popcountVector();
+  void extendHigh(Shape from, bool isSigned);
+  void addPairs(Shape from, bool isSigned);
+  void multiplyI64x2();
+  void multiplyQ15();
+  void extendedMultiply(Shape from, bool high, bool isSigned);
+  void shiftBytes(x64::ShiftOp op);
+  void shiftBytesBy(x64::ShiftOp op, Xmm dst, Xmm src, uint8_t n);
+  void shiftRightI64x2();
+  void shiftRightI64x2By(Xmm dst, Xmm src, uint8_t n);
+  void bitselect();
+  void bitselect(const Vectors& v);
+  void relaxedLaneselect(Shape shape);
+  void relaxedDotAdd();
+  void relaxedMadd(Shape shape, bool negated);
+  void compareFloats(Shape shape, uint8_t predicate, bool swapped);
+  void absFloats(Shape shape);
+  void negateFloats(Shape shape);
+  void minMaxFloats(Shape shape, bool isMin);
+  void convertU32ToF32();
+  void convertLowU32ToF64();
+  void truncateF32ToS32();
+  void truncateF32ToU32();
+  void truncateF64ToS32();
+  void truncateF64ToU32();
+  void swizzle();
+  void shuffleOne(Operand a, const Pattern& p);
+  bool shuffleOne(Xmm dst, Xmm src, const Pattern& p);
+  bool shuffleWithZeros(Xmm dst, Xmm src, const Pattern& p);
+  bool shuffleTwo(Xmm dst, Xmm a, Xmm b, const Pattern& p);
+  bool shufflePacking(const Vectors& v, const Pattern& p);
+  void shuffleAny(const Vectors& v, const Pattern& p);
+  void loadExtended(const MemArg& arg, VectorUnary extend);
+  void loadSplat(const MemArg& arg, Shape shape);
+  void loadZero(const MemArg& arg, Shape shape);
+  void loadLane(const MemArg& arg, Shape shape, uint8_t lane);
+  void storeLane(const MemArg& arg, Shape shape, uint8_t lane);
+  void evex(const Evex& e, Xmm reg, Xmm v, Xmm rm);
+  VectorConstant vectorConstant_;           // of the constant that the current instruction takes (constV128)
+  // --- end of vectors -----------------------------------------------------------------------------------------------
+
   // --- memory accesses (memory.h) -----------------------------------------------------------------------------------
   // The checked address of an access; `held` are registers to release after it.
   struct Address {
@@ -374,7 +455,7 @@ class Compiler : public frontend::NullSink {
   void trapIf(Cond cond, TrapReason reason);
   void trapOnStatus();         // eax != 0: its value is the reason
   void emitOutOfLine();
-  void refuse(const char* feature) { unsupported_ = feature; }
+  void refuse(const char* feature);
   void notePosition();
   void prologue(const frontend::FuncType& type);
   void moveParameters(const frontend::FuncType& type);

@@ -1,6 +1,7 @@
 #include "runtime/compile/baseline/function_compiler.h"
 
 #include "runtime/compile/baseline/scalar.h"
+#include "runtime/compile/baseline/simd.h"
 
 namespace wattle::compile::baseline {
 
@@ -12,11 +13,7 @@ FunctionCompiler::~FunctionCompiler() = default;
 std::optional<Error> FunctionCompiler::compile(uint32_t functionIndex) {
   for (bool forced : {false, true}) {
     compiler_.startFunction(functionIndex, forced);
-    if (auto error = decoder_.run(functionIndex)) return Error{std::move(*error), false, false};
-    if (const char* feature = compiler_.unsupported()) {
-      frontend::Error error{frontend::ErrorKind::Limit, std::string("this build cannot compile: ") + feature, 0, functionIndex};
-      return Error{std::move(error), false, true};
-    }
+    if (auto error = decoder_.run(functionIndex)) return Error{std::move(*error), false, compiler_.unsupported() != nullptr};
     if (!compiler_.needsStackCheck()) break;
   }
   return std::nullopt;
