@@ -18,6 +18,9 @@ Error trapError(abi::TrapReason reason) {
 
 std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count) {
   // Finding an offset compiles the function once more, and recursion repeats the same few places.
+  // Still, some hostile module may have huge functions that call each other from many places: the budget is in bytes of
+  // bodies.
+  uint64_t budget = 4 << 20;
   std::map<std::tuple<const Module*, uint32_t, uint32_t>, std::optional<uint64_t>> offsets;
   std::vector<Frame> out;
   out.reserve(count);
@@ -29,7 +32,9 @@ std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count) {
     uint32_t function = hit.range->index;
     uint32_t codeOffset = hit.offset - hit.range->start;
     auto [known, isNew] = offsets.try_emplace({&module, function, codeOffset});
-    if (isNew) {
+    uint64_t cost = isNew ? module.info().functions[function].body.size : 0;
+    if (isNew && cost <= budget) {
+      budget -= cost;
       known->second =
           compile::sourceOffset(module.info(), module.bytes(), instance.code().settings(), function, codeOffset);
     }

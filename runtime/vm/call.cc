@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <exception>
+#include <memory>
+#include <type_traits>
 
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -12,7 +14,7 @@
 
 namespace wattle::vm {
 
-constinit thread_local ThreadState* currentThreadState = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadState* currentThreadState = nullptr;
 
 namespace {
 
@@ -39,6 +41,12 @@ ThreadState& makeThreadState() {
 
 namespace {
 
+// The lowest stack pointer for a call that starts at this one.
+inline uintptr_t stackLimitFor(const ThreadState& thread, const Store& store, uintptr_t stackPointer) {
+  uintptr_t most = store.engine().config.maxStackBytes;
+  return std::max(thread.stackFloor, stackPointer > most ? stackPointer - most : 0);
+}
+
 // Before an outermost call: is the limit that stands there good for this stack pointer?
 inline void prepareStackLimit(ThreadState& thread, Store& store, uintptr_t stackPointer) {
   uintptr_t most = store.engine().config.maxStackBytes;
@@ -46,8 +54,32 @@ inline void prepareStackLimit(ThreadState& thread, Store& store, uintptr_t stack
   uintptr_t room = stackPointer - limit;  // huge when the limit is above, as for an interrupt
   if (limit >= thread.stackFloor && room <= most && (room >= most - most / 4 || limit == thread.stackFloor)) [[likely]]
     return;
-  store.setStackLimit(std::max(thread.stackFloor, stackPointer > most ? stackPointer - most : 0));
+  store.setStackLimit(stackLimitFor(thread, store, stackPointer));
 }
+
+// A callback may hand the store to another thread and wait for it: a call from there has another stack.
+class BorrowedStackLimit {
+ public:
+  BorrowedStackLimit(ThreadState& thread, Store& store, uintptr_t stackPointer) : store_(store) {
+    if (store.stackThread == &thread) [[likely]]
+      return;
+    thread_ = store.stackThread;
+    limit_ = store.stackLimit();
+    store.stackThread = &thread;
+    store.setStackLimit(stackLimitFor(thread, store, stackPointer));
+  }
+  ~BorrowedStackLimit() {
+    if (!thread_) [[likely]]
+      return;
+    store_.stackThread = thread_;
+    store_.setStackLimit(limit_);
+  }
+
+ private:
+  Store& store_;
+  const ThreadState* thread_ = nullptr;
+  uintptr_t limit_ = 0;
+};
 
 Error failure(ThreadState& thread, abi::TrapReason reason) {
   if (reason != abi::TrapReason::HostError || !thread.hostError) {
@@ -69,7 +101,12 @@ inline Result<void> enter(Store& store, compile::EntryStub stub, const void* cod
   activation.previous = thread.top;
   activation.store = &store;
   activation.outerExitFrame = thread.top ? thread.top->store->context().exitFrame : 0;
-  if (store.depth == 0) prepareStackLimit(thread, store, reinterpret_cast<uintptr_t>(__builtin_frame_address(0)));
+  auto stackPointer = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
+  if (store.depth == 0) {
+    prepareStackLimit(thread, store, stackPointer);
+    store.stackThread = &thread;
+  }
+  BorrowedStackLimit borrowed(thread, store, stackPointer);
   uintptr_t exitFrame = store.context().exitFrame;
   ++store.depth;
   thread.top = &activation;
@@ -95,15 +132,21 @@ compile::EntryStub entryStubFor(uint32_t typeId) {
 // A few values without the heap.
 class ValBuffer {
  public:
-  explicit ValBuffer(size_t count) : count_(count) {
-    if (count > kInline) heap_.resize(count);
+  explicit ValBuffer(size_t count) {
+    if (count > kInline) {
+      heap_.resize(count);
+      data_ = heap_.data();
+    } else {
+      data_ = std::uninitialized_default_construct_n(reinterpret_cast<Val*>(inline_), count) - count;
+    }
   }
-  Val* data() { return count_ > kInline ? heap_.data() : inline_; }
+  Val* data() { return data_; }
 
  private:
+  static_assert(std::is_trivially_destructible_v<Val>);
   static constexpr size_t kInline = 12;
-  size_t count_;
-  Val inline_[kInline];
+  Val* data_;
+  alignas(Val) std::byte inline_[kInline * sizeof(Val)];
   std::vector<Val> heap_;
 };
 
@@ -155,7 +198,7 @@ Result<void> runHost(HostFunction& host, Instance* instance, abi::RawValue* valu
 }
 
 // What host stubs call.
-uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext) {
+uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext) noexcept {
   auto& host = *static_cast<HostFunction*>(hostContext->hostFunction);
   auto result = runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values);
   if (result) [[likely]]

@@ -56,8 +56,8 @@ struct ThreadState {
 };
 
 ThreadState& makeThreadState();
-// A plain pointer, readable in a signal handler.
-extern constinit thread_local ThreadState* currentThreadState;
+// A plain pointer in static storage of the thread, so that a signal handler may read it in any thread.
+[[gnu::tls_model("initial-exec")]] extern constinit thread_local ThreadState* currentThreadState;
 inline ThreadState& threadState() {
   ThreadState* state = currentThreadState;
   return state ? *state : makeThreadState();

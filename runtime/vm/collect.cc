@@ -76,26 +76,30 @@ __attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t fro
 
 }  // namespace
 
-void Store::scanStack(Tracer& tracer) {
+bool Store::scanStack(Tracer& tracer) {
   uintptr_t outermost = 0;
+  unsigned found = 0;
   for (const Activation* a = threadState().top; a; a = a->previous) {
-    if (a->store == this) outermost = reinterpret_cast<uintptr_t>(a);
+    if (a->store != this) continue;
+    outermost = reinterpret_cast<uintptr_t>(a);
+    ++found;
   }
-  if (!outermost) return;
+  if (found != depth) return false;
   std::jmp_buf registers;  // low in this frame; glibc leaves rbx, r12 to r15 in it as they are
   setjmp(registers);
   searchWords(reinterpret_cast<uintptr_t>(&registers), outermost, tracer);
+  return true;
 }
 
 void Store::collect(bool releasePins) {
   if (collecting_ || closing_) return;
+  Tracer tracer(*this);
+  if (depth != 0 && !scanStack(tracer)) return;
   collecting_ = true;
   if (releasePins && scopes_ == 0) unpin(0);
-  Tracer tracer(*this);
   for (Object* o = objects_; o; o = o->next_) {
     if (o->handles_ != 0 || o->pinned_) tracer.mark(o);
   }
-  if (depth != 0) scanStack(tracer);
   tracer.drain();
 
   Object* dead = nullptr;

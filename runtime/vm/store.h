@@ -21,6 +21,7 @@ namespace wattle::vm {
 
 class HostFunction;
 struct HostDefinition;
+struct ThreadState;
 
 // What other threads may touch, and so outlives the store: InterruptHandle and the deadline clock hold it.
 struct StoreCells {
@@ -112,6 +113,8 @@ class Store {
   // ---------------------------------------------------------------------------- Calls from the host into the guest
   // that have not returned.
   unsigned depth = 0;
+  // Whose stack the limit is of, while depth is not zero.
+  const ThreadState* stackThread = nullptr;
   // The limit for a call that starts at this stack pointer, unless the store is interrupted.
   void setStackLimit(uintptr_t limit) {
     stackLimit_ = limit;
@@ -132,7 +135,8 @@ class Store {
     uint32_t externIndex;
   };
   void unpin(size_t mark);
-  void scanStack(Tracer& tracer);
+  // False when some of the guest's frames are on another thread's stack.
+  bool scanStack(Tracer& tracer);
   // Closes and deletes the objects of the list; what has handles stays as a shell without a store.
   void dispose(Object* list);
 

@@ -1,6 +1,7 @@
 // Calls in both directions, arguments and results of every kind.
 #include <limits>
 #include <stdexcept>
+#include <thread>
 
 #include "tests/unit/vm/vm_test.h"
 
@@ -249,6 +250,26 @@ TEST(NestedCalls, AcrossStores) {
   auto i = outer.instantiate(
       R"((module (import "" "" (func $h (result i32))) (func (export "f") (result i32) (call $h))))", {host});
   EXPECT_EQ(callI32(i, "f"), 1);
+}
+
+TEST(NestedCalls, TheStoreMayGoToAnotherThreadMeanwhile) {
+  World w;
+  Instance instance;
+  auto host = w.host({}, {}, [&](Caller& caller, auto, auto) -> Result<void> {
+    std::thread([&] {
+      EXPECT_EQ(callI32(instance, "two"), 2);
+      EXPECT_EQ(callError(instance, "deep", {0}).trap, TrapCode::StackOverflow);
+      caller.store().collect();
+    }).join();
+    return {};
+  });
+  instance = w.instantiate(R"((module (import "" "" (func $h))
+    (func $deep (export "deep") (param i32) (result i32) (i32.add (call $deep (i32.add (local.get 0) (i32.const 1))) (i32.const 1)))
+    (func (export "two") (result i32) (i32.const 2))
+    (func (export "run") (result i32) (call $h) (i32.const 3))))",
+                           {host});
+  EXPECT_EQ(callI32(instance, "run"), 3);
+  EXPECT_EQ(callError(instance, "deep", {0}).trap, TrapCode::StackOverflow);
 }
 
 TEST(References, FunctionsGoInAndOut) {
