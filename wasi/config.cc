@@ -142,6 +142,7 @@ Result<void> WasiConfig::preopenListener(int listeningSocket) {
     return std::unexpected(ioError("not a socket", errno));
   }
   if (!listening) return std::unexpected(Error::make(ErrorKind::Argument, "the socket does not listen"));
+  ::fcntl(listeningSocket, F_SETFD, FD_CLOEXEC);
   // Contexts may share it: one that is woken for a connection which another one takes must not hang in accept.
   if (::fcntl(listeningSocket, F_SETFL, ::fcntl(listeningSocket, F_GETFL) | O_NONBLOCK) != 0) {
     return std::unexpected(ioError("cannot make the socket non-blocking", errno));

@@ -20,6 +20,8 @@ constexpr uint32_t kMaxSubscriptions = 1 << 16;
 constexpr uint64_t kRealtimeSlice = 1'000'000'000;
 constexpr uint64_t kForever = ~0ull;
 
+constexpr size_t kNotPolled = ~size_t{0};
+
 struct Waiting {
   uint64_t userdata = 0;
   EventType type = EventType::Clock;
@@ -30,7 +32,11 @@ struct Waiting {
   // FdRead, FdWrite:
   DescriptorPtr descriptor;
   short events = 0;
+  size_t polled = kNotPolled;  // index in Polled
 };
+
+// What to poll and sleep on: each host descriptor once. (poll() takes no more entries than the host may open files.)
+using Polled = std::vector<pollfd>;
 
 bool polls(const Waiting& w) {
   if (!w.descriptor) return false;
@@ -129,46 +135,42 @@ Event happened(const Waiting& w, Errno error, short revents) {
   return event;
 }
 
-std::vector<Event> look(const Call& call, const std::vector<Waiting>& all) {
-  std::vector<pollfd> fds;
-  for (const Waiting& w : all) fds.push_back({polls(w) ? w.descriptor->host() : -1, w.events, 0});
-  ::poll(fds.data(), fds.size(), 0);
+Polled collect(std::vector<Waiting>& all) {
+  Polled fds;
+  for (const Waiting& w : all) {
+    if (polls(w)) fds.push_back({w.descriptor->host(), 0, 0});
+  }
+  auto before = [](const pollfd& a, const pollfd& b) { return a.fd < b.fd; };
+  std::sort(fds.begin(), fds.end(), before);
+  fds.erase(std::unique(fds.begin(), fds.end(), [](const pollfd& a, const pollfd& b) { return a.fd == b.fd; }),
+            fds.end());
+  for (Waiting& w : all) {
+    if (!polls(w)) continue;
+    auto at = std::lower_bound(fds.begin(), fds.end(), pollfd{w.descriptor->host(), 0, 0}, before);
+    at->events |= w.events;
+    w.polled = static_cast<size_t>(at - fds.begin());
+  }
+  return fds;
+}
+
+std::vector<Event> look(const Call& call, const std::vector<Waiting>& all, Polled& fds) {
+  if (!fds.empty()) ::poll(fds.data(), fds.size(), 0);
   std::vector<Event> events;
-  for (size_t i = 0; i < all.size(); ++i) {
-    const Waiting& w = all[i];
+  for (const Waiting& w : all) {
     if (w.error != Errno::Success) {
       events.push_back(happened(w, w.error, 0));
     } else if (w.type == EventType::Clock) {
       if (now(call.context, w.clock) >= w.deadline) events.push_back(happened(w, Errno::Success, 0));
-    } else if (!polls(w)) {
+    } else if (w.polled == kNotPolled) {
       events.push_back(happened(w, Errno::Success, 0));
-    } else if (fds[i].revents) {
-      events.push_back(happened(w, fds[i].revents & POLLNVAL ? Errno::BadF : Errno::Success, fds[i].revents));
+    } else if (auto seen = fds[w.polled].revents & (w.events | POLLERR | POLLHUP | POLLNVAL)) {
+      events.push_back(happened(w, seen & POLLNVAL ? Errno::BadF : Errno::Success, static_cast<short>(seen)));
     }
   }
   return events;
 }
 
-// What to sleep on: each host descriptor once.
-std::vector<pollfd> sleepingOn(const std::vector<Waiting>& all) {
-  std::vector<pollfd> fds;
-  for (const Waiting& w : all) {
-    if (polls(w)) fds.push_back({w.descriptor->host(), w.events, 0});
-  }
-  std::sort(fds.begin(), fds.end(), [](const pollfd& a, const pollfd& b) { return a.fd < b.fd; });
-  size_t kept = 0;
-  for (const pollfd& item : fds) {
-    if (kept > 0 && fds[kept - 1].fd == item.fd) {
-      fds[kept - 1].events |= item.events;
-    } else {
-      fds[kept++] = item;
-    }
-  }
-  fds.resize(kept);
-  return fds;
-}
-
-void sleepUntilSomething(const Call& call, std::vector<Waiting>& all) {
+void sleepUntilSomething(const Call& call, std::vector<Waiting>& all, const Polled& fds) {
   const ConfigState& config = call.context.config();
   std::optional<uint64_t> timeout;
   for (const Waiting& w : all) {
@@ -178,7 +180,7 @@ void sleepUntilSomething(const Call& call, std::vector<Waiting>& all) {
     if (w.clock == ClockId::Realtime && !config.sleeper) left = std::min(left, kRealtimeSlice);
     timeout = std::min(timeout.value_or(kForever), left);
   }
-  if (!timeout || !config.sleeper) return sleepFor(call.context, sleepingOn(all), timeout);
+  if (!timeout || !config.sleeper) return sleepFor(call.context, fds, timeout);
   // Made-up time passes at once; whatever the clocks then say, this much has.
   for (Waiting& w : all) {
     if (w.type != EventType::Clock) continue;
@@ -201,11 +203,12 @@ Outcome pollOneoff(const Call& call, Snapshot snapshot, Ptr<uint8_t> subscriptio
   if (count > kMaxSubscriptions) return Errno::NoMem;
   auto all = readAll(call, snapshot, subscriptions, count);
   if (!all) return Errno::Inval;
+  Polled fds = collect(*all);
   for (;;) {
     if (call.context.cancel.raised()) return std::unexpected(interrupted());
-    std::vector<Event> found = look(call, *all);
+    std::vector<Event> found = look(call, *all, fds);
     if (found.empty()) {
-      sleepUntilSomething(call, *all);
+      sleepUntilSomething(call, *all, fds);
       continue;
     }
     for (uint32_t i = 0; i < found.size(); ++i) call.memory.write(events + i, found[i]);

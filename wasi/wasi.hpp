@@ -73,7 +73,7 @@ class WATTLE_API WasiConfig {
   WasiConfig& stderrTo(std::shared_ptr<std::string> buffer);
 
   // The guest sees the host's directory under the name `guest`. Numbered from 3 in this order. Io when it cannot be
-  // opened.
+  // opened. It gets all that is in there: with /proc, /sys or /dev that is power over the host.
   Result<void> preopenDir(const std::string& host, std::string guest, DirAccess access = DirAccess::ReadWrite);
 
   // Sockets the guest may accept connections on. Numbered after all directories, since wasi-libc ends its search for

@@ -224,6 +224,18 @@ TEST_F(WasiPoll, SameDescriptorTwice) {
   ::close(sockets[0]);
 }
 
+// More subscriptions than the host's poll() takes entries.
+TEST_F(WasiPoll, ManySubscriptions) {
+  std::vector<Subscription> list;
+  for (uint64_t i = 0; i < 15'000; ++i) list.push_back(onFd(i, i % 2 ? in : out, EventType::FdRead));
+  list.push_back(onClock(1, 20'000'000));
+  auto events = poll(list);
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_GE(took, 20ms);
+  EXPECT_EQ(::write(pipe[1], "x", 1), 1);
+  EXPECT_EQ(poll(list).size(), 7500u);
+}
+
 TEST_F(WasiPoll, BadDescriptorsAreEvents) {
   fdFdstatSetRights(guest, in, rights::kFdRead, 0);
   auto events = poll({onFd(1, 99, EventType::FdRead), onFd(2, in, EventType::FdRead), onFd(3, out, EventType::FdRead),
