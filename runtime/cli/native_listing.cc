@@ -4,6 +4,10 @@
 #include <dlfcn.h>
 #include <fmt/format.h>
 
+#include <utility>
+
+#include "runtime/compile/abi/trap_reason.h"
+
 namespace wattle::cli {
 
 namespace {
@@ -48,7 +52,13 @@ std::expected<std::vector<NativeInstruction>, std::string> disassemble(std::span
                  ZYAN_SUCCESS(zydis.format(&formatter, &instruction, operands, instruction.operand_count_visible, text,
                                            sizeof text, address + at, nullptr));
     uint32_t size = valid ? instruction.length : 1;
-    list.push_back({static_cast<uint32_t>(at), size, valid ? text : fmt::format("db {:#04x}", code[at])});
+    std::string line = valid ? text : fmt::format("db {:#04x}", code[at]);
+    // A trap site: the byte after ud2 is the reason.
+    if (valid && instruction.mnemonic == ZYDIS_MNEMONIC_UD2 && at + size < code.size()) {
+      line += fmt::format("  ; {}", abi::toString(static_cast<abi::TrapReason>(code[at + size])));
+      size++;
+    }
+    list.push_back({static_cast<uint32_t>(at), size, std::move(line)});
     at += size;
   }
   return list;

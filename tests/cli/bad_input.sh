@@ -32,7 +32,7 @@ for command in run validate inspect compile "run -O2" "inspect --wat" "run --laz
   try 2 "$TMP/version.wasm" "version"
   try 2 "$TMP/elf.wasm" "not a WebAssembly module" "7f 45 4c 46" "native"
   try 2 "$TMP/text.wasm" "not a WebAssembly module"
-  try 2 "$TMP/wrong.wat" "1:45"
+  try 2 "$TMP/wrong.wat" "1:43"
   try 2 "$TMP/name.wat" "3:" "nowhere"
   [ "$command" = "inspect --wat" ] || try 2 "$TMP/invalid.wat" "type mismatch"
 done
@@ -98,7 +98,7 @@ library=$(wat <<'W'
 W
 )
 run "$library"
-expect_error 3 "_start" "--invoke add" "add (i32, i32) -> (i32)" "memory"
+expect_error 3 "_start" "--invoke add" "add func (i32, i32) -> (i32)" "memory memory 1"
 run "$(echo '(module)' | wat)"
 expect_error 3 "exports nothing"
 

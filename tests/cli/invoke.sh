@@ -103,7 +103,7 @@ run run --preload "base=$base" --preload "middle=$middle" --invoke go "$user"
 expect_code 0
 expect_out 42
 run run --preload "middle=$middle" --invoke go "$user"
-expect_error 3 "base" "(result i32)"
+expect_error 3 "base.base" "func () -> (i32)"
 run run --preload "base" --invoke go "$user"
 expect_error 1 "not NAME=FILE"
 

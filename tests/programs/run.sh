@@ -29,7 +29,7 @@ case_files() {
 }
 
 case_life() {
-  run "$PROGRAMS/life.wasm" 64 48 200
+  run "$PROGRAMS/life.wasm" 64 40 300
   expect_code 0
   expect_out_file "$here/expected/life.out"
 }
@@ -72,7 +72,7 @@ case_modes() {
   local mode
   for mode in "--bounds checked" "--bounds guarded" --lazy --eager -O2 -Os; do
     # shellcheck disable=SC2086
-    run run $mode "$PROGRAMS/life.wasm" 64 48 200
+    run run $mode "$PROGRAMS/life.wasm" 64 40 300
     expect_code 0
     expect_out_file "$here/expected/life.out"
   done

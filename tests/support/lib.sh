@@ -24,10 +24,14 @@ run_with() {
   err=$(tr -d '\0' <"$TMP/err")
 }
 
+# Says what came once for each run, and cuts long texts.
 complain() {
   failures=$((failures + 1))
-  printf -- '--- %s\n%s\n' "$last" "$1"
-  printf 'exit code %s\nstandard output: %s\nstandard error: %s\n' "$code" "$out" "$err"
+  if [ "$last$code$out$err" != "${complained:-}" ]; then
+    printf -- '--- %s\nexit code %s\nstandard output: %s\nstandard error: %s\n' "$last" "$code" "${out:0:600}" "${err:0:600}"
+    complained=$last$code$out$err
+  fi
+  printf '  * %s\n' "${1:0:300}"
 }
 
 expect_code() {

@@ -35,7 +35,7 @@ Subscription onFd(uint64_t userdata, uint32_t fd, EventType type) {
 
 class WasiPoll : public ::testing::Test {
  protected:
-  WasiPoll() : guest(config()) {
+  WasiPoll() : guest(config(), 4 << 20) {
     EXPECT_EQ(::pipe2(pipe, O_CLOEXEC), 0);
     in = add(pipe[0]);
     out = add(pipe[1]);
