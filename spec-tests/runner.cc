@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 
+#include "frontend/binary/module_decoder.h"
 #include "frontend/text/wast.h"
 #include "spec-tests/spectest.h"
 #include "spec-tests/values.h"
@@ -39,6 +40,13 @@ bool sameWords(std::string_view expected, std::string_view actual) {
   return actual.starts_with(expected) || expected.starts_with(actual);
 }
 
+std::optional<std::string> secondMemoryOrTable(std::span<const uint8_t> bytes) {
+  auto info = decodeModule(bytes);
+  if (info && info->memories.size() > 1) return "multiple memories";
+  if (info && info->tables.size() > 1) return "multiple tables";
+  return std::nullopt;
+}
+
 // Named things of one kind, and the last one made.
 template <class T>
 class Named {
@@ -61,8 +69,8 @@ class Named {
 
 class Runner {
  public:
-  explicit Runner(const Engine& engine)
-      : engine_(engine), store_(engine), linker_(engine), references_(engine, store_) {
+  Runner(const Engine& engine, const ScriptOptions& options)
+      : engine_(engine), options_(options), store_(engine), linker_(engine), references_(engine, store_) {
     if (auto added = addSpectest(store_, linker_); !added) fail("spectest: " + show(added.error()));
   }
 
@@ -97,7 +105,12 @@ class Runner {
       return std::unexpected(
           Error::make(limit ? ErrorKind::Limit : ErrorKind::Malformed, module.bytes.error().message));
     }
-    return wattle::Module::compile(engine_, *module.bytes);
+    auto compiled = wattle::Module::compile(engine_, *module.bytes);
+    if (compiled && options_.singleMemoryAndTable) {
+      if (auto excess = secondMemoryOrTable(*module.bytes))
+        return std::unexpected(Error::make(ErrorKind::Invalid, *excess));
+    }
+    return compiled;
   }
 
   void execute(const ModuleCommand& c) {
@@ -219,6 +232,7 @@ class Runner {
   void execute(const WaitCommand&) { pass(); }
 
   const Engine& engine_;
+  const ScriptOptions options_;
   wattle::Store store_;
   Linker linker_;
   References references_;
@@ -230,8 +244,8 @@ class Runner {
 
 }  // namespace
 
-ScriptResultCounts runScript(const Engine& engine, std::string_view source) {
-  Runner runner(engine);
+ScriptResultCounts runScript(const Engine& engine, std::string_view source, const ScriptOptions& options) {
+  Runner runner(engine, options);
   auto script = parseScript(source);
   if (!script) {
     runner.setLine(lineColumn(source, script.error().offset).line);

@@ -25,7 +25,13 @@ struct ScriptResultCounts {
   std::vector<Failure> wordings;  // the same for otherWords
 };
 
+struct ScriptOptions {
+  // The scripts of the threads proposal stand on a WebAssembly that allows one memory and one table, and assert that a
+  // second one is refused. With this the runner refuses it.
+  bool singleMemoryAndTable = false;
+};
+
 // Runs all commands, also after failures. `source` is the script's text.
-ScriptResultCounts runScript(const Engine& engine, std::string_view source);
+ScriptResultCounts runScript(const Engine& engine, std::string_view source, const ScriptOptions& options = {});
 
 }  // namespace wattle::spec

@@ -50,9 +50,14 @@ bool isExpectedToFail(const std::string& path, const SuiteOptions& options) {
   return options.expectedFailures.contains(fs::path(path).lexically_relative(options.root).generic_string());
 }
 
+ScriptOptions optionsFor(const std::string& path) {
+  return {.singleMemoryAndTable = path.find("proposals/threads/") != std::string::npos};
+}
+
 // Where a failure is expected, a crash is one too: run in a child.
 FileResult runInChild(const Engine& engine, const std::string& source, FileResult result) {
-  auto child = frontend::runIsolated([&](int) { return runScript(engine, source).failed > 0 ? 1 : 0; });
+  auto child =
+      frontend::runIsolated([&](int) { return runScript(engine, source, optionsFor(result.path)).failed > 0 ? 1 : 0; });
   if (!child) {
     result.problem = child.error();
   } else if (child->exitCode != 0) {
@@ -70,7 +75,7 @@ FileResult runFile(const Engine& engine, const std::string& path, const SuiteOpt
     return result;
   }
   if (result.expectedToFail) return runInChild(engine, *source, std::move(result));
-  result.counts = runScript(engine, *source);
+  result.counts = runScript(engine, *source, optionsFor(path));
   return result;
 }
 
