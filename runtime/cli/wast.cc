@@ -20,6 +20,7 @@ struct WastOptions {
   unsigned jobs = 1;
   bool words = false;
   bool quiet = false;
+  bool mayPass = false;
   CompileOptions compile;
 };
 
@@ -34,7 +35,9 @@ void printFile(const spec::FileResult& r, const WastOptions& o) {
   if (r.expectedToFail) {
     if (r.good() && o.quiet) return;
     print("{}: {}\n", r.path,
-          r.good() ? "fails, as expected" : onOutput(Style::Red, "passes, but is listed among those expected to fail"));
+          r.failed() ? "fails, as expected"
+          : r.good() ? "passes"
+                     : onOutput(Style::Red, "passes, but is listed among those expected to fail"));
     return;
   }
   if (!r.problem.empty()) {
@@ -97,6 +100,7 @@ int wastCommand(const Arguments& arguments) {
   app.add_option("-j,--jobs", o.jobs, "Scripts to run at once")->type_name("N");
   app.add_option("--expectations", o.expectations, "List of scripts that are to fail; must be exact")
       ->type_name("LIST");
+  app.add_flag("--may-pass", o.mayPass, "A script of LIST may also pass");
   app.add_option("--root", o.root, "Folder that the paths of LIST are relative to")->type_name("DIR");
   app.add_option("--failures", o.shown, "Failures to show of each script (default 10)")->type_name("N");
   app.add_flag("--words", o.words, "Also show where a refusal or trap has other words than the script's");
@@ -111,7 +115,7 @@ int wastCommand(const Arguments& arguments) {
   if (auto done = line.parse(arguments)) return *done;
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
-  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .jobs = o.jobs};
+  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs};
   if (!o.expectations.empty()) {
     auto expected = spec::readExpectations(o.expectations);
     if (!expected) return usageError("{}", expected.error());
