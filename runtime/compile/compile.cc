@@ -1,9 +1,12 @@
 // Whole modules through the baseline compiler.
 //
-// Workers take functions in batches, in order, compile each into memory of their own, and note where its direct calls are. When all are done the
-// functions get their places in one block of the code cache, are copied there, and the calls are linked: all within the block, so no
-// displacement can fail to reach. What is copied is position independent and names no address; nothing is ever relocated afterwards.
+// Workers take functions in batches, in order, and note where their direct calls are. The code of a large module goes straight to chunks of one reserved
+// block of the code cache; that of a small one to ordinary memory, from where it is copied to a block of just its size. When all is done the
+// calls are linked: all within the block, so no displacement can fail to reach. Code is position independent and names no address; nothing
+// is ever relocated afterwards.
 #include "runtime/compile/compile.h"
+
+#include <sys/mman.h>
 
 #include <algorithm>
 #include <atomic>
@@ -28,38 +31,80 @@ constexpr uint32_t kAlignment = 16;
 // Below this many bytes of bodies the other threads would come too late.
 constexpr uint64_t kParallelBytes = 48 * 1024;
 constexpr uint32_t kBatch = 8;
+// From this size on code is written straight into a block reserved for so many native bytes per byte of wasm.
+constexpr uint64_t kDirectBytes = 512 * 1024;
+constexpr uint64_t kExpansion = 4;
 
-// A worker's finished functions, in chunks that never move.
+// The room for a module's code while it is compiled: a large block of the cache, of which workers claim chunks (address space is free,
+// and what is left over goes back), or for small modules chunks of ordinary memory.
+class Room {
+ public:
+  static constexpr uint32_t kChunk = 512 * 1024;
+  Room() = default;
+  explicit Room(codecache::CodeRef block) : block_(std::move(block)) {}
+  const codecache::CodeRef& block() const { return block_; }
+  uint32_t used() const { return static_cast<uint32_t>(std::min<uint64_t>(next_.load(), block_->size())); }
+  // The offset of a fresh chunk of the block; nothing when it is used up.
+  std::optional<uint32_t> claim(uint32_t bytes) {
+    const uint32_t size = (bytes + kChunk - 1) / kChunk * kChunk;
+    const uint64_t at = next_.fetch_add(size, std::memory_order_relaxed);
+    if (at + size > block_->size()) return std::nullopt;
+    // One system call instead of a fault a page. Refusal (old kernels) costs the faults.
+    madvise(block_->writable() + at, size, kMadvPopulateWrite);
+    return static_cast<uint32_t>(at);
+  }
+
+ private:
+  static constexpr int kMadvPopulateWrite = 23;
+  codecache::CodeRef block_;
+  std::atomic<uint64_t> next_{0};
+};
+
+// A worker's finished functions.
 class Arena {
  public:
   struct Piece {
-    const uint8_t* code;
+    uint8_t* code;
+    uint32_t offset;     // in the room's block
     uint32_t size;
     uint32_t function;
     uint32_t firstCall, callCount;
   };
-  void add(uint32_t function, std::span<const uint8_t> code, std::span<const CallSite> sites) {
-    if (code.size() > left_) {
-      left_ = std::max<size_t>(code.size(), kChunk);
-      chunks_.push_back(std::make_unique_for_overwrite<uint8_t[]>(left_));
-      at_ = chunks_.back().get();
+  // False when the room is used up.
+  bool add(Room* room, uint32_t function, std::span<const uint8_t> code, std::span<const CallSite> sites) {
+    const size_t padded = (code.size() + kAlignment - 1) & ~static_cast<size_t>(kAlignment - 1);
+    if (padded > left_) {
+      if (room) {
+        auto chunk = room->claim(static_cast<uint32_t>(padded));
+        if (!chunk) return false;
+        offset_ = *chunk;
+        at_ = room->block()->writable() + offset_;
+        left_ = std::max<size_t>(padded, Room::kChunk);
+      } else {
+        left_ = std::max<size_t>(padded, kChunk);
+        chunks_.push_back(std::make_unique_for_overwrite<uint8_t[]>(left_));
+        at_ = chunks_.back().get();
+      }
     }
     std::memcpy(at_, code.data(), code.size());
-    pieces_.push_back({at_, static_cast<uint32_t>(code.size()), function, static_cast<uint32_t>(calls_.size()),
+    pieces_.push_back({at_, offset_, static_cast<uint32_t>(code.size()), function, static_cast<uint32_t>(calls_.size()),
                        static_cast<uint32_t>(sites.size())});
     calls_.insert(calls_.end(), sites.begin(), sites.end());
-    at_ += code.size();
-    left_ -= code.size();
+    at_ += padded;
+    offset_ += static_cast<uint32_t>(padded);
+    left_ -= padded;
+    return true;
   }
   const std::vector<Piece>& pieces() const { return pieces_; }
   std::span<const CallSite> calls(const Piece& p) const { return {calls_.data() + p.firstCall, p.callCount}; }
 
  private:
-  static constexpr size_t kChunk = 256 * 1024;
+  static constexpr size_t kChunk = 64 * 1024;
   std::vector<std::unique_ptr<uint8_t[]>> chunks_;
   std::vector<Piece> pieces_;
   std::vector<CallSite> calls_;
   uint8_t* at_ = nullptr;
+  uint32_t offset_ = 0;
   size_t left_ = 0;
 };
 
@@ -76,22 +121,35 @@ class ModuleCompiler {
 
   std::expected<std::shared_ptr<ModuleCode>, Error> run() {
     if (settings_.lazy) return runLazy();
-    each([this](unsigned worker) { compileBatches(worker); });
-    if (error_) return std::unexpected(std::move(*error_));
     auto code = std::make_shared<ModuleCode>(settings_);
     code->firstFunction_ = module_.importedFunctions;
-    if (auto size = place(*code)) {
+    code->offsets_.resize(module_.functions.size() - module_.importedFunctions);
+    std::optional<Room> room = openRoom();
+    each([&](unsigned worker) { compileBatches(worker, room ? &*room : nullptr); });
+    if (roomUsedUp_) {   // far more code than such a module usually has: once more, with the size known at the end
+      room.reset();
+      restart();
+      each([&](unsigned worker) { compileBatches(worker, nullptr); });
+    }
+    if (error_) return std::unexpected(std::move(*error_));
+    if (room) {
+      code->block_ = room->block();
+      code->block_->shrink(std::max(room->used(), kAlignment));
+      for (const Arena& arena : arenas_) {
+        for (const Arena::Piece& p : arena.pieces()) code->offsets_[p.function - module_.importedFunctions] = p.offset;
+      }
+    } else {
+      auto size = place(*code);
+      if (!size) return std::unexpected(cacheFull("a module's code may not exceed 1 GiB"));
       auto block = codecache::CodeCache::process().allocate(*size);
       if (!block) return std::unexpected(cacheFull(std::move(block.error())));
       code->block_ = std::move(*block);
-    } else {
-      return std::unexpected(cacheFull("a module's code may not exceed 1 GiB"));
     }
     std::atomic<size_t> next{0};   // not by worker: a worker that compiled may be too late to link
     each([&](unsigned) {
-      for (size_t i; (i = next.fetch_add(1)) < arenas_.size();) link(*code, arenas_[i]);
+      for (size_t i; (i = next.fetch_add(1)) < arenas_.size();) link(*code, arenas_[i], room.has_value());
     });
-    code->publish();
+    publish(*code);
     return code;
   }
 
@@ -131,7 +189,7 @@ class ModuleCompiler {
   }
 
   // Errors: the one in the lowest function, whatever the number of threads. All batches below it have been taken by then.
-  void compileBatches(unsigned worker) {
+  void compileBatches(unsigned worker, Room* room) {
     FunctionCompiler compiler(context_);
     const uint32_t end = static_cast<uint32_t>(module_.functions.size());
     while (!failed_.load(std::memory_order_relaxed)) {
@@ -139,9 +197,25 @@ class ModuleCompiler {
       if (first >= end) return;
       for (uint32_t i = first; i < std::min(first + kBatch, end); ++i) {
         if (auto error = compiler.compile(i)) return fail(i, std::move(*error));
-        arenas_[worker].add(i, compiler.compiler().code(), compiler.compiler().callSites());
+        if (!arenas_[worker].add(room, i, compiler.compiler().code(), compiler.compiler().callSites())) {
+          roomUsedUp_ = failed_ = true;
+          return;
+        }
       }
     }
+  }
+  void restart() {
+    for (Arena& arena : arenas_) arena = Arena();
+    next_ = 0;
+    failed_ = error_.has_value();
+  }
+  // Large modules are compiled straight into the cache. Not if it has no room to spare: then the exact size may still fit.
+  std::optional<Room> openRoom() {
+    if (module_.codeBytes < kDirectBytes) return std::nullopt;
+    const uint64_t wanted = module_.codeBytes * kExpansion + arenas_.size() * 2 * Room::kChunk;
+    auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(std::min<uint64_t>(wanted, 1000u << 20)));
+    if (!block) return std::nullopt;
+    return std::optional<Room>(std::in_place, std::move(*block));
   }
   void fail(uint32_t function, Error error) {
     failed_ = true;
@@ -154,7 +228,6 @@ class ModuleCompiler {
 
   // Offsets for all functions, in the order of their indices. The size of the block, if it fits one.
   std::optional<uint32_t> place(ModuleCode& code) {
-    code.offsets_.resize(module_.functions.size() - module_.importedFunctions);
     for (const Arena& arena : arenas_) {
       for (const Arena::Piece& p : arena.pieces()) code.offsets_[p.function - module_.importedFunctions] = p.size;
     }
@@ -168,17 +241,29 @@ class ModuleCompiler {
     return std::max<uint32_t>(static_cast<uint32_t>(at), kAlignment);
   }
 
-  void link(ModuleCode& code, const Arena& arena) {
+  void link(ModuleCode& code, const Arena& arena, bool inPlace) {
     uint8_t* base = code.block_->writable();
     for (const Arena::Piece& p : arena.pieces()) {
-      uint32_t offset = code.offsets_[p.function - module_.importedFunctions];
-      std::memcpy(base + offset, p.code, p.size);
+      const uint32_t offset = code.offsets_[p.function - module_.importedFunctions];
+      if (!inPlace) std::memcpy(base + offset, p.code, p.size);
       for (const CallSite& site : arena.calls(p)) {
-        uint32_t from = offset + site.position + 4;
-        int32_t distance = static_cast<int32_t>(code.offsets_[site.function - module_.importedFunctions] - from);
+        const uint32_t from = offset + site.position + 4;
+        const int32_t distance = static_cast<int32_t>(code.offsets_[site.function - module_.importedFunctions] - from);
         std::memcpy(base + offset + site.position, &distance, 4);
       }
     }
+  }
+
+  void publish(ModuleCode& code) {
+    std::vector<codecache::CodeRange> ranges(code.offsets_.size());
+    for (uint32_t i = 0; i < ranges.size(); ++i) {
+      ranges[i].start = code.offsets_[i];
+      ranges[i].index = (module_.importedFunctions + i) & 0xffffff;
+      ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
+    }
+    std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
+    code.block_->setOwner(&code);
+    code.block_->publish(std::move(ranges));
   }
 
   const frontend::ModuleInfo& module_;
@@ -190,6 +275,7 @@ class ModuleCompiler {
   std::vector<Arena> arenas_;
   std::atomic<uint32_t> next_{0};
   std::atomic<bool> failed_{false};
+  std::atomic<bool> roomUsedUp_{false};
   std::mutex mutex_;
   std::optional<Error> error_;
   uint32_t failedFunction_ = 0;

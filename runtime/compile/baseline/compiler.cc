@@ -23,7 +23,8 @@ constexpr Gpr kSaved[] = {Gpr::rbx, Gpr::r12, Gpr::r15};
 constexpr int32_t kUncheckedFrame = 4096;
 }  // namespace
 
-Compiler::Compiler(const ModuleContext& context) : ctx_(context), module_(*context.module), as_(64 * 1024) {
+Compiler::Compiler(const ModuleContext& context)
+    : ctx_(context), module_(*context.module), memory0Guarded_(!module_.memories.empty() && isGuarded(0)), as_(64 * 1024) {
   as_.avx = context.cpu.has(x64::CpuFeature::avx2);
   stack_.resize(256);
   stackEnd_ = stack_.data() + stack_.size();

@@ -251,7 +251,17 @@ class Compiler : public frontend::NullSink {
   Mem slotMem(uint32_t position) { return Mem(Gpr::rbp, slotOffset(position)); }
 
   // Reading operands. use: some register that holds the value, not to be changed (afterwards the operand owns it or names a pin).
-  Gpr use(Operand& o);
+  Gpr use(Operand& o) {
+    if (o.where == Where::Gpr) return o.gpr();
+    if (o.where == Where::Local) {
+      const LocalHome& home = homes_[o.index];
+      if (home.pin != kNoPin) {
+        validate(home);
+        return static_cast<Gpr>(home.pin);
+      }
+    }
+    return toTemp(o);
+  }
   Xmm useXmm(Operand& o);
   // toTemp: a register of the instruction's own with the value, to be changed. Flags are kept.
   Gpr toTemp(Operand& o);
@@ -482,6 +492,7 @@ class Compiler : public frontend::NullSink {
 
   const ModuleContext& ctx_;
   const frontend::ModuleInfo& module_;
+  const bool memory0Guarded_;
   Decoder* decoder_ = nullptr;
   x64::Assembler as_;
   Prescan scan_;

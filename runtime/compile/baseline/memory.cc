@@ -3,6 +3,11 @@
 
 namespace wattle::compile::baseline {
 
+bool Compiler::isGuarded(uint32_t memory) const {
+  const frontend::MemoryType& type = module_.memories[memory].type;
+  return ctx_.settings.guarded && !type.is64 && type.pageSizeLog2 == 16;
+}
+
 // index + offset + size <= the memory's size, without wrapping. The result may be based on the scratch register, so the caller
 // uses it at once.
 Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Operand index) {

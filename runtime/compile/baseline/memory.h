@@ -27,23 +27,26 @@ inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
   return a.extra;
 }
 
-inline bool Compiler::isGuarded(uint32_t memory) const {
-  const frontend::MemoryType& type = module_.memories[memory].type;
-  return ctx_.settings.guarded && !type.is64 && type.pageSizeLog2 == 16;
-}
-
 inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessBytes) {
   Address a;
   Operand index = pop();
-  if (isGuarded(arg.memory) && arg.offset < kUncheckedOffsets) [[likely]] {
-    int32_t offset = static_cast<int32_t>(arg.offset);
-    if (index.isConst() && static_cast<uint32_t>(index.value) + arg.offset <= INT32_MAX) {
-      a.mem = Mem(memoryBaseFor(arg.memory, a), static_cast<int32_t>(static_cast<uint32_t>(index.value) + arg.offset));
-      return a;
+  if (arg.memory == 0 && memory0Guarded_ && arg.offset < kUncheckedOffsets) [[likely]] {
+    if (index.isConst()) [[unlikely]] {
+      const uint64_t at = static_cast<uint32_t>(index.value) + arg.offset;
+      if (at <= INT32_MAX) {
+        a.mem = Mem(kMemoryBase, static_cast<int32_t>(at));
+        return a;
+      }
     }
     Gpr r = use(index);
     a.held = index;
-    a.mem = Mem(memoryBaseFor(arg.memory, a), r, 1, offset);
+    a.mem = Mem(kMemoryBase, r, 1, static_cast<int32_t>(arg.offset));
+    return a;
+  }
+  if (isGuarded(arg.memory) && arg.offset < kUncheckedOffsets) {
+    Gpr r = use(index);
+    a.held = index;
+    a.mem = Mem(memoryBaseFor(arg.memory, a), r, 1, static_cast<int32_t>(arg.offset));
     return a;
   }
   return checkedAddress(arg, accessBytes, index);

@@ -201,19 +201,6 @@ void Compiler::store(const Mem& dst, const Operand& o) {
   else as_.movups(dst, r);
 }
 
-Gpr Compiler::use(Operand& o) {
-  if (o.where == Where::Gpr) return o.gpr();
-  if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
-    validate(homes_[o.index]);
-    return static_cast<Gpr>(homes_[o.index].pin);
-  }
-  Gpr r = allocGpr();
-  load(r, o);
-  o.where = Where::Gpr;
-  o.reg = static_cast<uint8_t>(r);
-  return r;
-}
-
 Xmm Compiler::useXmm(Operand& o) {
   if (o.where == Where::Xmm) return o.xmm();
   if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {

@@ -1,6 +1,8 @@
 #include "runtime/compile/baseline/prescan.h"
 
 #include <array>
+#include <bit>
+#include <cstring>
 
 #include "frontend/opcodes.h"
 
@@ -11,19 +13,21 @@ namespace {
 using frontend::Imm;
 using frontend::Op;
 
-// What to do after an opcode: skip so many LEBs and so many bytes, or something of its own.
-enum class Step : uint8_t { Plain, Local, Open, OpenLoop, End, Table, Select, MemArg, TryTable, BrCast, Bad };
+// What to do after an opcode. Steady instructions, the bulk of any body, are skipped without a branch on what they are: `lebs` LEBs (at most
+// two), then `bytes` bytes. All others have a step of their own.
+enum class Step : uint8_t { Steady, MemArg, Open, OpenLoop, End, Table, Select, TryTable, BrCast, Bad };
 
 struct Skip {
   Step step = Step::Bad;
   uint8_t lebs = 0;
   uint8_t bytes = 0;
   bool isCall = false;
+  bool isLocal = false;    // the LEB is a local's index
 };
 
 constexpr Skip skipOf(Imm imm) {
   switch (imm) {
-    case Imm::None: return {Step::Plain, 0, 0};
+    case Imm::None: return {Step::Steady, 0, 0};
     case Imm::Block: return {Step::Open, 1, 0};
     case Imm::LabelTable: return {Step::Table, 0, 0};
     case Imm::Label:
@@ -37,8 +41,8 @@ constexpr Skip skipOf(Imm imm) {
     case Imm::Memory:
     case Imm::I32:
     case Imm::I64:
-    case Imm::HeapType: return {Step::Plain, 1, 0};
-    case Imm::Local: return {Step::Local, 0, 0};
+    case Imm::HeapType: return {Step::Steady, 1, 0};
+    case Imm::Local: return {Step::Steady, 1, 0, false, true};
     case Imm::TypeTable:
     case Imm::TableTable:
     case Imm::ElemTable:
@@ -48,15 +52,15 @@ constexpr Skip skipOf(Imm imm) {
     case Imm::TypeType:
     case Imm::TypeData:
     case Imm::TypeElem:
-    case Imm::TypeCount: return {Step::Plain, 2, 0};
-    case Imm::MemArg: return {Step::MemArg, 0, 0};
-    case Imm::MemArgLane: return {Step::MemArg, 0, 1};
+    case Imm::TypeCount: return {Step::Steady, 2, 0};
+    case Imm::MemArg: return {Step::MemArg, 2, 0};
+    case Imm::MemArgLane: return {Step::MemArg, 2, 1};
     case Imm::Lane:
-    case Imm::Fence: return {Step::Plain, 0, 1};
+    case Imm::Fence: return {Step::Steady, 0, 1};
     case Imm::Shuffle:
-    case Imm::V128: return {Step::Plain, 0, 16};
-    case Imm::F32: return {Step::Plain, 0, 4};
-    case Imm::F64: return {Step::Plain, 0, 8};
+    case Imm::V128: return {Step::Steady, 0, 16};
+    case Imm::F32: return {Step::Steady, 0, 4};
+    case Imm::F64: return {Step::Steady, 0, 8};
     case Imm::SelectTypes: return {Step::Select, 0, 0};
     case Imm::BrCast: return {Step::BrCast, 0, 0};
     case Imm::TryTable: return {Step::TryTable, 0, 0};
@@ -85,7 +89,15 @@ constexpr bool mayCall(Op op) {
   }
 }
 
+// A steady instruction in a byte: bits 0..1 LEBs, 2 the first is a local's index, 3 memarg, 4..5 quarters of the bytes behind; bit 7: not steady.
+constexpr uint8_t kNotSteady = 0x80;
+constexpr uint8_t packed(const Skip& s) {
+  if (s.step > Step::MemArg || s.isCall || s.bytes % 4 || s.bytes > 12) return kNotSteady;
+  return static_cast<uint8_t>(s.lebs | s.isLocal << 2 | (s.step == Step::MemArg) << 3 | (s.bytes / 4) << 4);
+}
+
 struct Tables {
+  std::array<uint8_t, 256> steady{};
   std::array<Skip, 256> single{};
   std::array<std::array<Skip, 320>, 4> prefixed{};
   constexpr Tables() {
@@ -101,6 +113,7 @@ struct Tables {
       else if (entry.code < 320)
         prefixed[entry.prefix - 0xfb][entry.code] = skip;
     }
+    for (unsigned i = 0; i < 256; ++i) steady[i] = packed(single[i]);
   }
 };
 constexpr Tables kTables;
@@ -124,6 +137,12 @@ inline void skipLeb(const uint8_t*& p, const uint8_t* end) {
 
 }  // namespace
 
+void Prescan::skipType(const uint8_t*& p, const uint8_t* end) {
+  if (p < end && (*p == 0x63 || *p == 0x64)) ++p;   // (ref null ht), (ref ht)
+  if (p < end && *p == 0x62) ++p;                   // exact
+  skipLeb(p, end);
+}
+
 void Prescan::noteCall() {
   hasCalls_ = true;
   for (size_t i = open_.size(); i-- > 0;) {
@@ -134,7 +153,7 @@ void Prescan::noteCall() {
 }
 
 void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
-  weights_.assign(localCount, 0);
+  weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
   hasCalls_ = usesMemory_ = hasVectors_ = false;
@@ -143,70 +162,115 @@ void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
   if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = true;
 }
 
-// Returns where it stopped.
+namespace {
+
+// Length of the LEB that starts at the lowest byte of the word (nine and more count as eight).
+inline unsigned lebLength(uint64_t word) {
+  const uint64_t stops = ~word & 0x8080808080808080;
+  return (static_cast<unsigned>(std::countr_zero(stops | 1ull << 63)) >> 3) + 1;
+}
+
+// The value of a LEB of one to four bytes.
+inline uint32_t lebValue(uint64_t word, unsigned length) {
+  const uint32_t w = static_cast<uint32_t>(word);
+  const uint32_t all = (w & 0x7f) | (w >> 1 & 0x3f80) | (w >> 2 & 0x1fc000) | (w >> 3 & 0xfe00000);
+  return length >= 4 ? all : all & ((1u << (7 * length)) - 1);
+}
+
+}  // namespace
+
+// One instruction that is not steady. Null at an oddity; `weight` is 0 after the function's own end.
+const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight) {
+  const uint8_t* p = at;
+  Skip skip = kTables.single[*p++];
+  if (at[0] >= 0xfb && at[0] <= 0xfe) {
+    uint32_t code = leb(p, end);
+    if (code >= 320) return nullptr;
+    skip = kTables.prefixed[at[0] - 0xfb][code];
+    hasVectors_ |= at[0] == 0xfd;
+  }
+  if (skip.isCall) noteCall();
+  unsigned lebs = skip.lebs;
+  switch (skip.step) {
+    case Step::Steady:
+      if (skip.isLocal) count(leb(p, end), weight), lebs = 0;
+      break;
+    case Step::MemArg:
+      usesMemory_ = true;
+      if (p < end && *p & 64) ++lebs;
+      break;
+    case Step::OpenLoop:
+      loops_.push_back({static_cast<uint32_t>(at - start), false});
+      open_.push_back({static_cast<uint32_t>(loops_.size() - 1), weight});
+      if (weight < 4096) weight *= 8;
+      break;
+    case Step::TryTable:
+    case Step::Open: open_.push_back({~0u, weight}); break;
+    case Step::End:
+      if (open_.empty()) return weight = 0, p;
+      weight = open_.back().weight;
+      open_.pop_back();
+      break;
+    case Step::Table:
+      for (uint32_t n = leb(p, end) + 1; n > 0 && p < end; --n) skipLeb(p, end);
+      break;
+    case Step::Select:
+      for (uint32_t n = leb(p, end); n > 0 && p < end; --n) skipType(p, end);
+      break;
+    case Step::BrCast:
+      ++p;
+      lebs = 3;
+      break;
+    case Step::Bad: return nullptr;
+  }
+  if (skip.step == Step::Open || skip.step == Step::OpenLoop || skip.step == Step::TryTable) {
+    skipType(p, end);
+    lebs = 0;
+  }
+  if (skip.step == Step::TryTable) {
+    for (uint32_t n = leb(p, end); n > 0 && p < end; --n) {
+      if (*p++ < 2) skipLeb(p, end);
+      skipLeb(p, end);
+    }
+  }
+  for (unsigned i = 0; i < lebs; ++i) skipLeb(p, end);
+  return skip.bytes > end - p ? nullptr : p + skip.bytes;
+}
+
+// Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
 const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
+  constexpr ptrdiff_t kAhead = 40;   // more than any steady instruction, and the words read behind it
   const uint8_t* p = start;
   uint32_t weight = 1;
+  const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;   // one more takes what is no local
+  uint32_t* weights = weights_.data();
+  unsigned memory = 0;
+  while (end - p > kAhead) {
+    const unsigned how = kTables.steady[*p];
+    if (how & kNotSteady) [[unlikely]] {
+      p = scanOne(start, p, end, weight);
+      if (!p) return start;
+      if (weight == 0) return p;
+      continue;
+    }
+    uint64_t word;
+    std::memcpy(&word, p + 1, 8);
+    const unsigned first = lebLength(word);
+    const uint32_t index = lebValue(word, first);
+    weights[how & 4 && index < locals ? index : locals] += weight;
+    memory |= how & 8;
+    const bool memoryIndex = how & 8 && word & 64;
+    uint64_t behind;
+    std::memcpy(&behind, p + 1 + first, 8);
+    const unsigned second = lebLength(behind);
+    p += 1 + (how >> 4) * 4 + (how & 3 ? first : 0) + (how & 2 ? second : 0);
+    if (memoryIndex) [[unlikely]] skipLeb(p, end);
+  }
+  usesMemory_ |= memory != 0;
   while (p < end) {
-    const uint8_t* at = p;
-    Skip skip = kTables.single[*p++];
-    if (at[0] >= 0xfb && at[0] <= 0xfe) {
-      uint32_t code = leb(p, end);
-      if (code >= 320) return at;
-      skip = kTables.prefixed[at[0] - 0xfb][code];
-      hasVectors_ |= at[0] == 0xfd;
-    }
-    if (skip.isCall) noteCall();
-    switch (skip.step) {
-      case Step::Plain: break;
-      case Step::Local: count(leb(p, end), weight); break;
-      case Step::OpenLoop:
-        loops_.push_back({static_cast<uint32_t>(at - start), false});
-        open_.push_back({static_cast<uint32_t>(loops_.size() - 1), weight});
-        if (weight < 4096) weight *= 8;
-        break;
-      case Step::Open: open_.push_back({~0u, weight}); break;
-      case Step::End:
-        if (open_.empty()) return p;  // the function's own end
-        weight = open_.back().weight;
-        open_.pop_back();
-        break;
-      case Step::Table:
-        for (uint32_t n = leb(p, end) + 1; n > 0 && p < end; --n) skipLeb(p, end);
-        break;
-      case Step::Select:
-        for (uint32_t n = leb(p, end); n > 0 && p < end; --n) {
-          if (*p == 0x63 || *p == 0x64) ++p;  // (ref null ht), (ref ht)
-          skipLeb(p, end);
-        }
-        break;
-      case Step::MemArg: {
-        usesMemory_ = true;
-        uint32_t flags = leb(p, end);
-        if (flags & 64) skipLeb(p, end);
-        skipLeb(p, end);
-        break;
-      }
-      case Step::BrCast:
-        ++p;
-        for (int i = 0; i < 3; ++i) skipLeb(p, end);
-        break;
-      case Step::TryTable:
-        if (p < end && (*p == 0x63 || *p == 0x64)) ++p;
-        skipLeb(p, end);
-        for (uint32_t n = leb(p, end); n > 0 && p < end; --n) {
-          uint8_t kind = p < end ? *p++ : 0;
-          if (kind < 2) skipLeb(p, end);
-          skipLeb(p, end);
-        }
-        open_.push_back({~0u, weight});
-        break;
-      case Step::Bad: return at;
-    }
-    if ((skip.step == Step::Open || skip.step == Step::OpenLoop) && p < end && (*p == 0x63 || *p == 0x64)) ++p;  // ref type
-    for (unsigned i = 0; i < skip.lebs; ++i) skipLeb(p, end);
-    if (skip.bytes > end - p) return at;
-    p += skip.bytes;
+    p = scanOne(start, p, end, weight);
+    if (!p) return start;
+    if (weight == 0) return p;
   }
   return p;
 }

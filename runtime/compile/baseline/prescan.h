@@ -40,9 +40,11 @@ class Prescan {
     uint32_t weight;        // of uses outside of it
   };
   void count(uint32_t local, uint32_t weight) {
-    if (local < weights_.size()) weights_[local] += weight;
+    if (local + 1 < weights_.size()) weights_[local] += weight;
   }
   const uint8_t* scan(const uint8_t* start, const uint8_t* end);
+  const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight);
+  static void skipType(const uint8_t*& p, const uint8_t* end);
   void noteCall();
   std::vector<uint32_t> weights_;
   std::vector<Loop> loops_;
