@@ -1,0 +1,6 @@
+#include "k.h"
+/* stack bytecode interpreter: a br_table heavy loop; computes sums and primes-like arithmetic */
+enum{PUSH,ADD,SUB,MUL,DUP,SWAP,OVER,JMP,JNZ,LOAD,STORE,AND,SHL,LT,DROP,HALT};
+static i32 mem[16]; static const i8 code[]={ PUSH,0,STORE,1, /*L4*/ LOAD,0,DUP,MUL,PUSH,7,AND,LOAD,1,ADD,STORE,1, LOAD,1,PUSH,3,SHL,LOAD,0,SUB,STORE,2, LOAD,2,LOAD,1,LT,DUP,ADD,STORE,3, LOAD,1,LOAD,3,ADD,STORE,1, LOAD,0,PUSH,1,SUB,DUP,STORE,0,JNZ,4,HALT };
+i64 run(i32 n){ i32 st[32],sp=0,pc=0; for(int i=0;i<16;i++)mem[i]=0; mem[0]=n; u32 steps=0;
+ for(;;){ steps++; switch(code[pc++]){ case PUSH:st[sp++]=code[pc++];break; case ADD:sp--;st[sp-1]+=st[sp];break; case SUB:sp--;st[sp-1]-=st[sp];break; case MUL:sp--;st[sp-1]*=st[sp];break; case DUP:st[sp]=st[sp-1];sp++;break; case SWAP:{i32 t=st[sp-1];st[sp-1]=st[sp-2];st[sp-2]=t;break;} case OVER:st[sp]=st[sp-2];sp++;break; case JMP:pc=code[pc];break; case JNZ:if(st[--sp])pc=code[pc];else pc++;break; case LOAD:st[sp++]=mem[code[pc++]];break; case STORE:mem[code[pc++]]=st[--sp];break; case AND:sp--;st[sp-1]&=st[sp];break; case SHL:sp--;st[sp-1]<<=st[sp]&31;break; case LT:sp--;st[sp-1]=st[sp-1]<st[sp];break; case DROP:sp--;break; case HALT:{ i64 r=steps; for(int i=0;i<8;i++)r=r*131+mem[i]; return r; } } } }
