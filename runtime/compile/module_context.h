@@ -9,12 +9,15 @@ namespace wattle::compile {
 inline baseline::ModuleContext moduleContext(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const abi::Layout& layout,
                                              const Settings& settings) {
   bool anyVectors = false;
-  for (const frontend::SubType& type : module.types) {
+  std::vector<baseline::CallShape> shapes(module.types.size());
+  for (size_t i = 0; i < module.types.size(); ++i) {
+    const frontend::SubType& type = module.types[i];
+    if (type.kind == frontend::CompositeKind::Func) shapes[i] = baseline::CallShape(type.func);
     for (const auto* list : {&type.func.params, &type.func.results}) {
       for (frontend::ValType t : *list) anyVectors |= t.kind() == frontend::ValKind::V128;
     }
   }
-  return {&module, bytes, &layout, settings, x64::cpuFeatures(), anyVectors};
+  return {&module, bytes, &layout, settings, x64::cpuFeatures(), anyVectors, std::move(shapes)};
 }
 
 }  // namespace wattle::compile

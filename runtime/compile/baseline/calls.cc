@@ -26,16 +26,16 @@ void Compiler::afterCall() {
   if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
 }
 
-void Compiler::emitArguments(const frontend::FuncType& type, bool tail) {
-  uint32_t n = static_cast<uint32_t>(type.params.size());
+void Compiler::emitArguments(uint32_t type, bool tail) {
+  const CallShape& shape = ctx_.shapes[type];
+  uint32_t n = static_cast<uint32_t>(shape.arguments.size());
   uint32_t from = height() - n;
   if (tail) saveVolatilePins();    // below, pins may be read from their slots
   else beforeCall(from);
   as_.ensure(kRoomPerInstruction + n * 48);
-  uint32_t stackBytes = ArgumentPlaces::stackBytes(type);
+  const uint32_t stackBytes = shape.stackBytes;
   if (stackBytes) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(stackBytes));
 
-  ArgumentPlaces stackPass(type);
   RegisterMoves moves;
   FloatMoves floatMoves;
   auto inRegister = [this](const Operand& o) {
@@ -47,7 +47,7 @@ void Compiler::emitArguments(const frontend::FuncType& type, bool tail) {
   };
   for (uint32_t i = 0; i < n; ++i) {     // what reads registers
     Operand& o = stack_[from + i];
-    ArgumentPlace place = stackPass.next(type.params[i]);
+    const ArgumentPlace place = shape.arguments[i];
     if (place.where == ArgumentPlace::Stack) {
       store(Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), o);
     } else if (int reg = inRegister(o); reg >= 0) {
@@ -57,10 +57,9 @@ void Compiler::emitArguments(const frontend::FuncType& type, bool tail) {
   }
   moves.emit(as_, kScratch);
   floatMoves.emit(as_, kFloatScratch);
-  ArgumentPlaces memoryPass(type);
   for (uint32_t i = 0; i < n; ++i) {     // what comes from memory or is constant
     Operand o = stack_[from + i];
-    ArgumentPlace place = memoryPass.next(type.params[i]);
+    const ArgumentPlace place = shape.arguments[i];
     if (place.where == ArgumentPlace::Stack || inRegister(o) >= 0) continue;
     if (o.where == Where::Local) {       // unpinned, or a pin whose slot is current
       Mem slot(Gpr::rbp, homes_[o.index].slot);
@@ -74,10 +73,10 @@ void Compiler::emitArguments(const frontend::FuncType& type, bool tail) {
       load(place.xmm(), o);
     }
   }
-  if (ResultPlaces results(type); results.inMemory) {
+  if (shape.resultsArea) {
     if (tail) as_.mov(w64, Gpr::rdi, Mem(Gpr::rbp, kResultsSlot));
     else as_.lea(w64, Gpr::rdi, Mem(Gpr::rsp, static_cast<int32_t>(stackBytes)));
-    if (results.area > resultsArea_) resultsArea_ = results.area;
+    if (shape.resultsArea > resultsArea_) resultsArea_ = shape.resultsArea;
   }
   truncate(from);
 }
@@ -132,13 +131,13 @@ void Compiler::emitReturn() {
     }
   }
   epilogue();
-  as_.ret(static_cast<uint16_t>(ArgumentPlaces::stackBytes(type)));
+  as_.ret(static_cast<uint16_t>(ctx_.shapes[module_.functions[function_].typeIndex].stackBytes));
 }
 
 // Tears our frame down for a tail call. Register arguments are in place, stack arguments at [rsp]; rax is kept.
-void Compiler::leaveFrame(const frontend::FuncType& callee) {
-  uint32_t mine = ArgumentPlaces::stackBytes(module_.funcType(function_));
-  uint32_t theirs = ArgumentPlaces::stackBytes(callee);
+void Compiler::leaveFrame(uint32_t calleeType) {
+  const uint32_t mine = ctx_.shapes[module_.functions[function_].typeIndex].stackBytes;
+  const uint32_t theirs = ctx_.shapes[calleeType].stackBytes;
   if (mine == 0 && theirs == 0) return epilogue();
   as_.ensure(kRoomPerInstruction + theirs * 4);
   // New place of the return address, so that the argument area ends where ours did.
@@ -161,7 +160,7 @@ void Compiler::leaveFrame(const frontend::FuncType& callee) {
 
 // --- direct and imported -------------------------------------------------------------------------------------------
 
-void Compiler::callImport(uint32_t function, const frontend::FuncType& type, bool tail) {
+void Compiler::callImport(uint32_t function, uint32_t type, bool tail) {
   int32_t at = static_cast<int32_t>(ctx_.layout->functionImport(function));
   as_.mov(w64, Gpr::rax, Mem(kContext, at + static_cast<int32_t>(offsetof(abi::VMFunctionImport, code))));
   as_.mov(w64, kMemoryBase, kContext);   // a host function is told who calls
@@ -175,16 +174,16 @@ void Compiler::callImport(uint32_t function, const frontend::FuncType& type, boo
 }
 
 void Compiler::call(uint32_t function) {
-  const frontend::FuncType& type = module_.funcType(function);
+  const uint32_t type = module_.functions[function].typeIndex;
   emitArguments(type, false);
   if (module_.functions[function].isImport) callImport(function, type, false);
   else callSites_.push_back({static_cast<uint32_t>(as_.callRel32()), function});
   afterCall();
-  pushCallResults(type);
+  pushCallResults(module_.types[type].func);
 }
 
 void Compiler::returnCall(uint32_t function) {
-  const frontend::FuncType& type = module_.funcType(function);
+  const uint32_t type = module_.functions[function].typeIndex;
   emitArguments(type, true);
   if (module_.functions[function].isImport) return callImport(function, type, true);
   leaveFrame(type);
@@ -203,7 +202,7 @@ void Compiler::holdFuncRef() {
   }
 }
 
-void Compiler::callHeld(const frontend::FuncType& type, bool tail) {
+void Compiler::callHeld(uint32_t type, bool tail) {
   as_.mov(w64, kMemoryBase, kContext);
   as_.mov(w64, kContext, Mem(Gpr::rax, kContextOf));
   if (tail) {
@@ -213,23 +212,23 @@ void Compiler::callHeld(const frontend::FuncType& type, bool tail) {
   }
   as_.call(Mem(Gpr::rax, kCodeOf));
   afterCall();
-  pushCallResults(type);
+  pushCallResults(module_.types[type].func);
 }
 
 void Compiler::callRef(uint32_t type) {
   holdFuncRef();
-  emitArguments(module_.types[type].func, false);
+  emitArguments(type, false);
   as_.test(w64, Gpr::rax, Gpr::rax);
   trapIf(Cond::e, TrapReason::NullFunctionReference);
-  callHeld(module_.types[type].func, false);
+  callHeld(type, false);
 }
 
 void Compiler::returnCallRef(uint32_t type) {
   holdFuncRef();
-  emitArguments(module_.types[type].func, true);
+  emitArguments(type, true);
   as_.test(w64, Gpr::rax, Gpr::rax);
   trapIf(Cond::e, TrapReason::NullFunctionReference);
-  callHeld(module_.types[type].func, true);
+  callHeld(type, true);
 }
 
 void Compiler::tableFuncRef(uint32_t table) {
@@ -277,15 +276,15 @@ void Compiler::checkSignature(uint32_t type) {
 void Compiler::callIndirect(uint32_t type, uint32_t table) {
   tableFuncRef(table);
   checkSignature(type);
-  emitArguments(module_.types[type].func, false);
-  callHeld(module_.types[type].func, false);
+  emitArguments(type, false);
+  callHeld(type, false);
 }
 
 void Compiler::returnCallIndirect(uint32_t type, uint32_t table) {
   tableFuncRef(table);
   checkSignature(type);
-  emitArguments(module_.types[type].func, true);
-  callHeld(module_.types[type].func, true);
+  emitArguments(type, true);
+  callHeld(type, true);
 }
 
 // --- builtins ------------------------------------------------------------------------------------------------------

@@ -26,6 +26,7 @@
 #include "runtime/compile/abi/registers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/abi/vmcontext.h"
+#include "runtime/compile/baseline/frame.h"
 #include "runtime/compile/baseline/locals.h"
 #include "runtime/compile/baseline/operand.h"
 #include "runtime/compile/baseline/prescan.h"
@@ -68,7 +69,8 @@ struct ModuleContext {
   const abi::Layout* layout = nullptr;
   Settings settings;
   x64::CpuFeatures cpu;
-  bool anyVectorTypes = false;  // v128 in some function type
+  bool anyVectorTypes = false;    // v128 in some function type
+  std::vector<CallShape> shapes;  // by type index
 };
 
 class Compiler : public frontend::NullSink {
@@ -442,17 +444,17 @@ class Compiler : public frontend::NullSink {
   // --- calls (calls.cc) ---------------------------------------------------------------------------------------------
   void beforeCall(uint32_t from);            // everything that a call destroys is in the frame; entries from `from` up are arguments
   void afterCall();
-  void emitArguments(const frontend::FuncType& type, bool tail);   // pops them
+  void emitArguments(uint32_t type, bool tail);   // pops them
   void pushCallResults(const frontend::FuncType& type);
   void emitReturn();
   void epilogue();
-  void leaveFrame(const frontend::FuncType& callee);   // of a tail call: the callee's arguments stand where ours did
+  void leaveFrame(uint32_t calleeType);   // of a tail call: the callee's arguments stand where ours did
   void holdFuncRef();                        // pops a reference into rax
   void tableFuncRef(uint32_t table);         // pops the index; the element, not null, is in rax
   void checkSignature(uint32_t type);        // of the VMFuncRef in rax
-  void callHeld(const frontend::FuncType& type, bool tail);   // the VMFuncRef in rax
+  void callHeld(uint32_t type, bool tail);   // the VMFuncRef in rax
   void pushBuiltinResult(bool is64);
-  void callImport(uint32_t function, const frontend::FuncType& type, bool tail);
+  void callImport(uint32_t function, uint32_t type, bool tail);
   // A builtin: the context, then `immediate` if given, then the top `operands` stack entries, which it pops. The result is in rax.
   void callBuiltin(size_t offset, const uint64_t* immediate, unsigned operands);
   void callBuiltin(size_t offset, uint64_t immediate, unsigned operands) { callBuiltin(offset, &immediate, operands); }
@@ -528,3 +530,5 @@ class Compiler : public frontend::NullSink {
 };
 
 }  // namespace wattle::compile::baseline
+
+#include "runtime/compile/baseline/operands.h"  // IWYU pragma: export

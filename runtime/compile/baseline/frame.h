@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <vector>
 
 #include "frontend/types.h"
 #include "runtime/compile/abi/registers.h"
@@ -83,6 +84,21 @@ class ArgumentPlaces {
 
  private:
   uint32_t integers_, floats_ = 0, stack_ = 0;
+};
+
+// What a call of a signature needs to know, worked out once per module and type.
+struct CallShape {
+  std::vector<ArgumentPlace> arguments;
+  uint32_t stackBytes = 0;         // of the argument area
+  uint32_t resultsArea = 0;        // bytes of the results area; 0: all results in registers
+  CallShape() = default;
+  explicit CallShape(const frontend::FuncType& type) {
+    ArgumentPlaces places(type);
+    arguments.reserve(type.params.size());
+    for (auto t : type.params) arguments.push_back(places.next(t));
+    stackBytes = places.stackBytes();
+    resultsArea = ResultPlaces(type).area;
+  }
 };
 
 // --- parallel moves ------------------------------------------------------------------------------------------------

@@ -93,31 +93,6 @@ void Compiler::claim(Xmm r) {
 
 // --- moving values -----------------------------------------------------------------------------------------------
 
-void Compiler::load(Gpr dst, const Operand& o) {
-  switch (o.where) {
-    case Where::Gpr:
-      if (o.gpr() != dst) as_.mov(widthOf(o.type), dst, o.gpr());
-      break;
-    case Where::Const: as_.movImm64(dst, static_cast<uint64_t>(o.value)); break;
-    case Where::Slot: as_.mov(widthOf(o.type), dst, slotMem(o.index)); break;
-    case Where::Local: {
-      const LocalHome& home = homes_[o.index];
-      if (home.pin == kNoPin) {
-        as_.mov(widthOf(o.type), dst, Mem(Gpr::rbp, home.slot));
-      } else {
-        validate(home);
-        if (static_cast<uint8_t>(dst) != home.pin) as_.mov(widthOf(o.type), dst, static_cast<Gpr>(home.pin));
-      }
-      break;
-    }
-    case Where::Flags:
-      as_.setcc(o.cond(), dst);
-      as_.movzx8(dst, dst);
-      break;
-    case Where::Xmm: as_.mov(w64, dst, o.xmm()); break;
-  }
-}
-
 void Compiler::loadFloatBits(Xmm dst, Type type, uint64_t bits) {
   if (bits == 0) return as_.zero(dst);
   if (type == Type::F32) {
@@ -214,15 +189,6 @@ Xmm Compiler::useXmm(Operand& o) {
   return r;
 }
 
-Gpr Compiler::toTemp(Operand& o) {
-  if (o.where == Where::Gpr) return o.gpr();
-  Gpr r = allocGpr();
-  load(r, o);
-  o.where = Where::Gpr;
-  o.reg = static_cast<uint8_t>(r);
-  return r;
-}
-
 Xmm Compiler::toTempXmm(Operand& o) {
   if (o.where == Where::Xmm) return o.xmm();
   Xmm r = allocXmm();
@@ -266,39 +232,6 @@ void Compiler::materializeLocal(uint32_t local) {
     --localRefs_;
     isFloat(o.type) ? static_cast<void>(toTempXmm(o)) : static_cast<void>(toTemp(o));
   }
-}
-
-uint8_t Compiler::targetPin(bool wantFloat) {
-  const uint8_t* next = decoder_->nextBytes();
-  if (next[0] != 0x21 && next[0] != 0x22) return kNone;
-  uint32_t local = next[1];
-  if (local >= 0x80 || local >= homes_.count()) return kNone;
-  const LocalHome& home = homes_[local];
-  if (home.pin == kNoPin || isFloat(home.type) != wantFloat) return kNone;
-  if (localRefs_) {
-    for (const Operand* o = top_; o-- > stack_.data();) {
-      if (o->where == Where::Local && o->index == local) return kNone;
-    }
-  }
-  return home.pin;
-}
-
-void Compiler::localSet(uint32_t i, ValType) {
-  Operand o = pop();
-  const LocalHome& home = homes_[i];
-  if (o.where == Where::Local && o.index == i) return;
-  if (localRefs_) materializeLocal(i);
-  if (home.pin == kNoPin) {
-    store(Mem(Gpr::rbp, home.slot), o);
-  } else {
-    isFloat(home.type) ? load(static_cast<Xmm>(home.pin), o) : load(static_cast<Gpr>(home.pin), o);
-    if (home.isVolatile) {
-      uint32_t mine = pinBit(isFloat(home.type), home.pin);
-      facts_.valid |= mine;
-      facts_.clean &= ~mine;
-    }
-  }
-  release(o);
 }
 
 void Compiler::localTee(uint32_t i, ValType type) {

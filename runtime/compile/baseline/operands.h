@@ -1,0 +1,76 @@
+// The parts of operands.cc that nearly every instruction goes through, for inlining.
+#pragma once
+
+#include "runtime/compile/baseline/compiler.h"
+
+
+namespace wattle::compile::baseline {
+
+inline void Compiler::load(Gpr dst, const Operand& o) {
+  switch (o.where) {
+    case Where::Gpr:
+      if (o.gpr() != dst) as_.mov(widthOf(o.type), dst, o.gpr());
+      break;
+    case Where::Const: as_.movImm64(dst, static_cast<uint64_t>(o.value)); break;
+    case Where::Slot: as_.mov(widthOf(o.type), dst, slotMem(o.index)); break;
+    case Where::Local: {
+      const LocalHome& home = homes_[o.index];
+      if (home.pin == kNoPin) {
+        as_.mov(widthOf(o.type), dst, Mem(Gpr::rbp, home.slot));
+      } else {
+        validate(home);
+        if (static_cast<uint8_t>(dst) != home.pin) as_.mov(widthOf(o.type), dst, static_cast<Gpr>(home.pin));
+      }
+      break;
+    }
+    case Where::Flags:
+      as_.setcc(o.cond(), dst);
+      as_.movzx8(dst, dst);
+      break;
+    case Where::Xmm: as_.mov(w64, dst, o.xmm()); break;
+  }
+}
+
+inline Gpr Compiler::toTemp(Operand& o) {
+  if (o.where == Where::Gpr) return o.gpr();
+  Gpr r = allocGpr();
+  load(r, o);
+  o.where = Where::Gpr;
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+inline uint8_t Compiler::targetPin(bool wantFloat) {
+  const uint8_t* next = decoder_->nextBytes();
+  if (next[0] != 0x21 && next[0] != 0x22) return kNone;
+  uint32_t local = next[1];
+  if (local >= 0x80 || local >= homes_.count()) return kNone;
+  const LocalHome& home = homes_[local];
+  if (home.pin == kNoPin || isFloat(home.type) != wantFloat) return kNone;
+  if (localRefs_) {
+    for (const Operand* o = top_; o-- > stack_.data();) {
+      if (o->where == Where::Local && o->index == local) return kNone;
+    }
+  }
+  return home.pin;
+}
+
+inline void Compiler::localSet(uint32_t i, ValType) {
+  Operand o = pop();
+  const LocalHome& home = homes_[i];
+  if (o.where == Where::Local && o.index == i) return;
+  if (localRefs_) materializeLocal(i);
+  if (home.pin == kNoPin) {
+    store(Mem(Gpr::rbp, home.slot), o);
+  } else {
+    isFloat(home.type) ? load(static_cast<Xmm>(home.pin), o) : load(static_cast<Gpr>(home.pin), o);
+    if (home.isVolatile) {
+      uint32_t mine = pinBit(isFloat(home.type), home.pin);
+      facts_.valid |= mine;
+      facts_.clean &= ~mine;
+    }
+  }
+  release(o);
+}
+
+}  // namespace wattle::compile::baseline
