@@ -22,6 +22,7 @@ namespace wattle::vm {
 
 void Tracer::mark(uint64_t reference, RefKind kind) {
   if (reference == 0) return;
+  if (visitor_) return visitor_->reference(reference, kind);
   switch (kind) {
     case RefKind::Func: {
       // The copy in an importing instance (function.h) is a part of that one.
@@ -38,6 +39,12 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
   }
 }
 
+void Tracer::markConservatively(uint64_t word) {
+  if (visitor_) return visitor_->stackWord(word);
+  if ((word & 7) == 2) mark(word, RefKind::Extern);
+  if (Object* object = find(word)) mark(object);
+}
+
 void Tracer::drain() {
   while (!pending_.empty()) {
     Object* object = pending_.back();
@@ -51,9 +58,7 @@ Object* Tracer::find(uintptr_t address) {
     extents_.emplace();
     for (Object* o = store_.objects_; o; o = o->next_) {
       auto begin = reinterpret_cast<uintptr_t>(o);
-      if (auto* instance = dynamic_cast<Instance*>(o))
-        extents_->push_back({begin, begin + instance->allocationSize(), o});
-      if (dynamic_cast<HostFunction*>(o)) extents_->push_back({begin, begin + sizeof(HostFunction), o});
+      if (size_t size = o->extent()) extents_->push_back({begin, begin + size, o});
     }
     std::ranges::sort(*extents_, {}, &Extent::begin);
   }
@@ -68,15 +73,14 @@ namespace {
 // Reads stack words as they lie, those of other frames included: no business of the address sanitizer's.
 __attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t from, uintptr_t to, Tracer& tracer) {
   for (uintptr_t at = from & ~uintptr_t{7}; at < to; at += 8) {
-    uintptr_t word = *reinterpret_cast<const uintptr_t*>(at);
-    if ((word & 7) == 2) tracer.mark(word, RefKind::Extern);
-    if (Object* object = tracer.find(word)) tracer.mark(object);
+    tracer.markConservatively(*reinterpret_cast<const uintptr_t*>(at));
   }
 }
 
 }  // namespace
 
 bool Store::scanStack(Tracer& tracer) {
+  if (depth == 0) return true;
   uintptr_t outermost = 0;
   unsigned found = 0;
   for (const Activation* a = threadState().top; a; a = a->previous) {
@@ -91,10 +95,16 @@ bool Store::scanStack(Tracer& tracer) {
   return true;
 }
 
+bool Store::traceAll(Tracer& tracer) {
+  if (!scanStack(tracer)) return false;
+  for (Object* o = objects_; o; o = o->next_) o->trace(tracer);
+  return true;
+}
+
 void Store::collect(bool releasePins) {
   if (collecting_ || closing_) return;
   Tracer tracer(*this);
-  if (depth != 0 && !scanStack(tracer)) return;
+  if (!scanStack(tracer)) return;
   collecting_ = true;
   if (releasePins && scopes_ == 0) unpin(0);
   for (Object* o = objects_; o; o = o->next_) {

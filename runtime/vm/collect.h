@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "runtime/vm/object.h"
+#include "runtime/vm/roots.h"
 #include "runtime/vm/types.h"
 
 namespace wattle::vm {
@@ -13,8 +14,10 @@ namespace wattle::vm {
 class Tracer {
  public:
   explicit Tracer(Store& store) : store_(store) {}
+  // Marks nothing, but tells of every reference that Object::trace comes by (roots.h).
+  Tracer(Store& store, RootVisitor& visitor) : store_(store), visitor_(&visitor) {}
   void mark(Object* object) {
-    if (object->marked_) return;
+    if (visitor_ || object->marked_) return;
     object->marked_ = true;
     pending_.push_back(object);
   }
@@ -22,6 +25,8 @@ class Tracer {
   void mark(uint64_t reference, RefKind kind);
   // The instance or host function that the address lies in, or nullptr.
   Object* find(uintptr_t address);
+  // A word of the stack.
+  void markConservatively(uint64_t word);
   // Traces what is marked until nothing new turns up.
   void drain();
 
@@ -32,6 +37,7 @@ class Tracer {
     Object* object;
   };
   Store& store_;
+  RootVisitor* visitor_ = nullptr;
   std::optional<std::vector<Extent>> extents_;  // ascending; made at first need
   std::vector<Object*> pending_;
 };

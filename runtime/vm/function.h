@@ -56,6 +56,7 @@ class HostFunction final : public Object {
   const HostDefinition& definition() const { return *definition_; }
   // Whether the callback may still be called.
   bool isOpen() const { return !closed_; }
+  size_t extent() const override { return sizeof(HostFunction); }
   void close() override;
 
  private:

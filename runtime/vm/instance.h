@@ -43,8 +43,7 @@ class Instance final : public Object {
   const Module& module() const { return *module_; }
   const std::shared_ptr<Module>& sharedModule() const { return module_; }
   const compile::ModuleCode& code() const { return *code_; }
-  // Bytes of the allocation, for the collector's search of stacks.
-  size_t allocationSize() const { return contextOffset() + module_->layout().size(); }
+  size_t extent() const override { return contextOffset() + module_->layout().size(); }
 
   std::optional<Extern> exported(std::string_view name);
   Extern externAt(frontend::ExternKind kind, uint32_t index);

@@ -9,6 +9,7 @@
 // Thread safety: as the store, one thread at a time. Counts are plain.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 
 namespace wattle::vm {
@@ -32,6 +33,8 @@ class Object {
 
   // Marks every object this one reaches.
   virtual void trace(Tracer&) {}
+  // Bytes of the allocation, if the guest's references are addresses within it; else 0.
+  virtual size_t extent() const { return 0; }
   // Gives back what the object holds. Runs code of the host (a callback's destructor), so everything else must still
   // stand.
   virtual void close() {}

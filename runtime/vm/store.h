@@ -20,6 +20,7 @@
 namespace wattle::vm {
 
 class HostFunction;
+class RootVisitor;
 struct HostDefinition;
 struct ThreadState;
 
@@ -135,6 +136,9 @@ class Store {
     uint32_t externIndex;
   };
   void unpin(size_t mark);
+  friend bool markRoots(Store& store, RootVisitor& visitor);
+  // Every Object's references and every word of the stack. False as scanStack.
+  bool traceAll(Tracer& tracer);
   // False when some of the guest's frames are on another thread's stack.
   bool scanStack(Tracer& tracer);
   // Closes and deletes the objects of the list; what has handles stays as a shell without a store.
