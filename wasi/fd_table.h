@@ -51,7 +51,7 @@ struct Descriptor {
     WasiSource source;
     WasiSink sink;
     std::mutex dirLock;
-    std::unique_ptr<DirStream> dir;  // while fd_readdir is under way
+    std::unique_ptr<DirStream> dir;  // from the first fd_readdir on
   };
   Extra& extra();
 

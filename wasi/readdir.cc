@@ -51,27 +51,37 @@ std::expected<uint32_t, Errno> list(DirStream& stream, const Descriptor& directo
 
 }  // namespace
 
-std::expected<std::unique_ptr<DirStream>, Errno> DirStream::open(int directory) {
-  int fd = ::openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (fd < 0) return std::unexpected(fromHost(errno));
-  DIR* dir = ::fdopendir(fd);
-  if (!dir) {
-    int error = errno;
-    ::close(fd);
-    return std::unexpected(fromHost(error));
-  }
-  return std::unique_ptr<DirStream>(new DirStream(dir));
+Errno DirStream::open() {
+  int fd = ::openat(directory_, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) return fromHost(errno);
+  dir_.reset(::fdopendir(fd));
+  if (dir_) return Errno::Success;
+  int error = errno;
+  ::close(fd);
+  return fromHost(error);
 }
 
-void DirStream::seek(uint64_t cookie) {
-  if (cookie != 0 && cookie == position_) return;
+Errno DirStream::seek(uint64_t cookie) {
+  bool goesOn = dir_ && cookie == next_ && cookie != 0;
+  if (goesOn) return Errno::Success;
+  if (!dir_) {
+    if (Errno error = open(); error != Errno::Success) return error;
+  }
   current_.reset();
-  position_ = cookie;
-  if (cookie == 0) {
+  next_ = std::min<uint64_t>(cookie, positions_.size() - 1);
+  if (next_ == 0) {
     ::rewinddir(dir_.get());
   } else {
-    ::seekdir(dir_.get(), static_cast<long>(cookie));
+    ::seekdir(dir_.get(), positions_[next_]);
   }
+  // A number this stream has not given out: another one may have, so count up to it.
+  while (next_ < cookie) {
+    auto entry = peek();
+    if (!entry) return entry.error();
+    if (!*entry) break;
+    skip();
+  }
+  return Errno::Success;
 }
 
 std::expected<const DirEntry*, Errno> DirStream::peek() {
@@ -82,13 +92,14 @@ std::expected<const DirEntry*, Errno> DirStream::peek() {
     if (errno != 0 && errno != ENOENT) return std::unexpected(fromHost(errno));  // ENOENT: the directory was removed
     return nullptr;
   }
-  current_ = DirEntry{static_cast<uint64_t>(entry->d_off), entry->d_ino, fileTypeOf(*entry, ::dirfd(dir_.get())),
-                      entry->d_name};
+  if (next_ + 1 == positions_.size()) positions_.push_back(0);
+  positions_[next_ + 1] = entry->d_off;
+  current_ = DirEntry{next_ + 1, entry->d_ino, fileTypeOf(*entry, ::dirfd(dir_.get())), entry->d_name};
   return &*current_;
 }
 
 void DirStream::skip() {
-  position_ = current_->next;
+  ++next_;
   current_.reset();
 }
 
@@ -98,20 +109,15 @@ Errno fdReaddir(const Call& call, uint32_t fd, Ptr<uint8_t> buffer, uint32_t len
   if (!directory) return directory.error();
   auto bytes = call.memory.slice(buffer.address, length);
   if (!bytes || !call.memory.contains(used)) return Errno::Fault;
-  if (cookie > INT64_MAX) return Errno::Inval;
 
   Descriptor& d = **directory;
   std::lock_guard guard(d.extra().dirLock);
   std::unique_ptr<DirStream>& stream = d.extra().dir;
-  if (!stream) {
-    auto opened = DirStream::open(d.host());
-    if (!opened) return opened.error();
-    stream = std::move(*opened);
-  }
-  stream->seek(cookie);
+  if (!stream) stream = std::make_unique<DirStream>(d.host());
+  if (Errno error = stream->seek(cookie); error != Errno::Success) return error;
   auto written = list(*stream, d, *bytes);
   if (!written) return written.error();
-  if (*written < length) stream.reset();  // the end: most guests will not come back
+  if (*written < length) stream->close();  // the end: most guests will not come back
   call.memory.write(used, *written);
   return Errno::Success;
 }
