@@ -1,7 +1,9 @@
 #include "runtime/compile/worker_pool.h"
 
+#include <unistd.h>
+
 #include <algorithm>
-#include <atomic>
+#include <system_error>
 
 namespace wattle::compile {
 
@@ -33,6 +35,10 @@ WorkerPool::WorkerPool(unsigned threads)
     : width_(threads ? threads : std::max(1u, std::thread::hardware_concurrency())) {}
 
 WorkerPool::~WorkerPool() {
+  if (owner_ != getpid()) {   // a child of the process that has the threads
+    new std::vector<std::thread>(std::move(threads_));
+    return;
+  }
   {
     std::lock_guard lock(mutex_);
     stopping_ = true;
@@ -42,8 +48,19 @@ WorkerPool::~WorkerPool() {
 }
 
 void WorkerPool::ensureThreads() {
-  unsigned wanted = std::max(1u, width_ - 1);
-  while (threads_.size() < wanted) threads_.emplace_back([this] { loop(); });
+  if (owner_ != getpid()) {
+    // The handles name threads that only the parent has: they can be neither joined nor detached here.
+    new std::vector<std::thread>(std::move(threads_));
+    threads_.clear();
+    queue_.clear();
+    owner_ = getpid();
+  }
+  const unsigned wanted = std::max(1u, width_ - 1);
+  try {
+    while (threads_.size() < wanted) threads_.emplace_back([this] { loop(); });
+  } catch (const std::system_error&) {
+    // No more threads to be had. Those there are, and the callers, do the work.
+  }
 }
 
 void WorkerPool::loop() {

@@ -12,7 +12,8 @@
 
 namespace wattle::compile {
 
-// Thread safety: any number of threads may use one pool at once; each takes part in its own work, so nothing ever waits for a busy pool.
+// Thread safety: any number of threads may use one pool at once; each takes part in its own work, so nothing ever waits for a busy pool, and
+// a system that gives no threads only makes it slower. After fork() the child's pool starts threads of its own.
 class WorkerPool {
  public:
   // `threads`: how many may work on one job, the calling thread included; 0 means one per processor.
@@ -39,6 +40,7 @@ class WorkerPool {
   std::condition_variable wake_;
   std::deque<std::function<void()>> queue_;
   std::vector<std::thread> threads_;
+  int owner_ = 0;             // the process that started the threads
   bool stopping_ = false;
 };
 
