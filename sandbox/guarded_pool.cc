@@ -14,26 +14,26 @@
 // Costs. An accessible slot is two mappings, so a process holds some 30,000 (budget.cc). A slot is
 //   cold: all of it inaccessible, no memory, no page tables, no mapping of its own;
 //   live: somebody's;
-//   warm: free, zero (its pages were dropped), with its first pages still accessible. A memory of the same initial size
-//   takes it without any
-//         change of protection. A slot that grew is cut back to its initial size when it is freed, so that it meets the
-//         next instance of the same module.
-// Warm slots hold a few KiB of page tables each, and mappings; so there are at most max(64, half the live ones), and a
-// slot of more than 64 MiB goes cold at once. Cooling maps the slot afresh, which gives the page tables back too.
+//   warm: free, zero again (or the image of its module again, memory_image.h), its first pages still accessible.
+// A memory of the same initial size and image takes a warm slot without any system call. A slot that grew is cut back
+// to its initial size when it is freed, so that it meets the next instance of the same module. Warm slots hold a few
+// KiB of page tables each, and mappings; so there are at most max(64, half the live ones), and a slot of more than 64
+// MiB goes cold at once. Cooling maps the slot afresh, which gives the page tables back too.
 //
-// Zero before reuse: release() drops all pages that were accessible (madvise; where that is refused, as for locked
-// memory, they are overwritten) before the slot enters any list.
+// Zero before reuse: release() drops or overwrites every page that was accessible (pages.cc) before the slot enters any
+// list.
 #include "sandbox/guarded_pool.h"
 
 #include <pthread.h>
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <bit>
 #include <cerrno>
 #include <cstring>
 
 #include "sandbox/budget.h"
-#include "sandbox/pages.h"
+#include "sandbox/memory_image.h"
 #include "sandbox/slot_bitmap.h"
 
 namespace wattle::sandbox {
@@ -58,10 +58,21 @@ constexpr SuperSize kSuperSizes[] = {
 static_assert(kMaxSlotsPerSuper * kSlotBytes <= kSuperSizes[0].bytes);
 static_assert(7 * kSlotBytes <= kSuperSizes[1].bytes);
 
+// What a warm slot offers: so many accessible bytes, with this image (0: zeros). 21 bits are enough for the pages of 4
+// GiB.
+constexpr uint64_t keyOf(uint64_t bytes, uint64_t image) { return image << 21 | bytes / kOsPage; }
+uint64_t keyOf(uint64_t bytes, const MemoryImage* image) { return keyOf(bytes, image == nullptr ? 0 : image->id()); }
+// An image stands between other pages.
+constexpr unsigned mappingsFor(uint64_t key) {
+  if (key == 0) return 0;
+  return key >> 21 == 0 ? kMappingsPerGuarded : kMappingsPerGuarded + 2;
+}
+
 }  // namespace
 
 struct GuardedPool::Super {
   uint8_t* base = nullptr;
+  size_t index = 0;
   uint32_t slots = 0;
   SlotBitmap taken;
   uint64_t bitmap[1 + kMaxSlotsPerSuper / 64] = {};
@@ -104,6 +115,7 @@ bool GuardedPool::tryReserve(uint32_t slots, uint64_t bytes) {
   auto* super = new Super;
   super->base = base;
   super->slots = slots;
+  super->index = supers_.size();
   super->taken.init(slots, super->bitmap);
   for (auto& from : super->guardFrom) from.store(kNoGuard, std::memory_order_relaxed);
   for (uint64_t at = 0; at < bytes; at += kAlign) {
@@ -133,69 +145,70 @@ GuardedPool::Slot GuardedPool::takeCold() {
     Super* super = supers_[firstWithRoom_];
     if (const auto number = super->taken.take()) {
       coldCount_.fetch_sub(1, std::memory_order_relaxed);
-      return {super, *number, super->base + *number * kSlotBytes};
+      return {super, *number, super->base + *number * kSlotBytes, 0};
     }
   }
   return {};
 }
 
-GuardedPool::Slot GuardedPool::takeWarm(uint64_t bytes) {
-  const auto list = warm_.find(bytes);
+GuardedPool::Slot GuardedPool::takeWarm(uint64_t key) {
+  const auto list = warm_.find(key);
   if (list == warm_.end()) return {};
   const Slot slot = list->second.back();
   list->second.pop_back();
+  leaveKept(slot.kept);
   if (list->second.empty()) warm_.erase(list);
   warmCount_.fetch_sub(1, std::memory_order_relaxed);
   return slot;
 }
 
-GuardedPool::Slot GuardedPool::takeAnyWarm(uint64_t& accessible) {
+GuardedPool::Taken GuardedPool::takeAnyWarm() {
   if (warm_.empty()) return {};
-  accessible = warm_.begin()->first;
-  return takeWarm(accessible);
+  const uint64_t key = warm_.begin()->first;
+  return {takeWarm(key), false, mappingsFor(key)};
 }
 
-void GuardedPool::returnCold(const Slot& slot) {
-  slot.super->taken.release(slot.number);
-  coldCount_.fetch_add(1, std::memory_order_relaxed);
-  const size_t index = static_cast<size_t>(std::find(supers_.begin(), supers_.end(), slot.super) - supers_.begin());
-  firstWithRoom_ = std::min(firstWithRoom_, index);
-}
-
-std::expected<GuardedPool::Slot, std::string> GuardedPool::acquire(uint64_t bytes) {
-  Slot slot;
-  uint64_t accessible = bytes;
-  {
-    const std::lock_guard hold(lock_);
-    if (bytes != 0) slot = takeWarm(bytes);
-    if (slot.super == nullptr && (bytes == 0 || mappingsAllow(kMappingsPerGuarded))) {
-      accessible = 0;
-      slot = takeCold();
-      if (slot.super == nullptr && warm_.empty()) {
+// A slot just as wanted; or one that is cold; or, when there are none or no mappings for them, one that somebody else
+// might have wanted.
+std::expected<GuardedPool::Taken, std::string> GuardedPool::take(uint64_t key, unsigned mappings) {
+  const std::lock_guard hold(lock_);
+  Taken taken{takeWarm(key), true, mappings};
+  if (taken.slot.super == nullptr) {
+    taken = {};
+    if (mappingsAllow(mappings)) {
+      taken.slot = takeCold();
+      if (taken.slot.super == nullptr && warm_.empty()) {
         if (auto reserved = reserveSuper(); !reserved) return std::unexpected(reserved.error());
-        slot = takeCold();
+        taken.slot = takeCold();
       }
     }
-    if (slot.super == nullptr) slot = takeAnyWarm(accessible);
-    if (slot.super == nullptr) {
+    if (taken.slot.super == nullptr) taken = takeAnyWarm();
+    if (taken.slot.super == nullptr) {
       return std::unexpected("cannot commit a guarded memory: the process's mappings are spent (vm.max_map_count)");
     }
-    ++liveCount_;
   }
-  bool done = true;
-  if (accessible < bytes) {
-    done = mprotect(slot.base + accessible, bytes - accessible, PROT_READ | PROT_WRITE) == 0;
-  } else if (accessible > bytes) {
-    done = mprotect(slot.base + bytes, accessible - bytes, PROT_NONE) == 0;
+  ++liveCount_;
+  return taken;
+}
+
+std::expected<GuardedPool::Slot, std::string> GuardedPool::acquire(uint64_t bytes, const MemoryImage* image) {
+  const uint64_t key = keyOf(bytes, image);
+  const unsigned mappings = mappingsFor(key);
+  const auto taken = take(key, mappings);
+  if (!taken) return std::unexpected(taken.error());
+  const Slot& slot = taken->slot;
+  if (!taken->ready) {
+    bool done = taken->mappings == 0 || blank(slot, taken->mappings);
+    done = done && (bytes == 0 || mprotect(slot.base, bytes, PROT_READ | PROT_WRITE) == 0);
+    done = done && (image == nullptr || image->mapInto(slot.base));
+    if (!done) {
+      const int error = errno;
+      cool(slot, 0);
+      return std::unexpected("cannot commit " + std::to_string(bytes >> 10) +
+                             " KiB of memory: " + std::strerror(error));
+    }
+    noteMappings(mappings);
   }
-  if (!done) {
-    const int error = errno;
-    if (accessible != 0) noteMappings(-int64_t{kMappingsPerGuarded});
-    cool(slot, 0);
-    return std::unexpected("cannot commit " + std::to_string(bytes >> 10) + " KiB of memory: " + std::strerror(error));
-  }
-  if (accessible == 0 && bytes != 0) noteMappings(kMappingsPerGuarded);
-  if (accessible != 0 && bytes == 0) noteMappings(-int64_t{kMappingsPerGuarded});
   slot.super->guardFrom[slot.number].store(bytes, std::memory_order_release);
   return slot;
 }
@@ -208,47 +221,83 @@ bool GuardedPool::grow(const Slot& slot, uint64_t from, uint64_t to, bool shared
   return true;
 }
 
-// Makes the slot inaccessible and as cheap as if it had never been used. It is counted as live until here.
-void GuardedPool::cool(const Slot& slot, uint64_t accessible) {
+// As if the slot had never been used: inaccessible, no pages, no page tables, one mapping with its neighbours.
+bool GuardedPool::blank(const Slot& slot, unsigned mappings) {
   if (mmap(slot.base, kSlotBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1, 0) ==
       MAP_FAILED) {
-    // Out of mappings, perhaps: at least nothing in it can be reached or seen again.
-    zeroPages(slot.base, accessible);
-    (void)mprotect(slot.base, kSlotBytes, PROT_NONE);
+    return false;
   }
-  if (accessible != 0) noteMappings(-int64_t{kMappingsPerGuarded});
-  const std::lock_guard hold(lock_);
-  --liveCount_;
-  returnCold(slot);
+  noteMappings(-static_cast<int64_t>(mappings));
+  return true;
 }
 
-void GuardedPool::release(const Slot& slot, uint64_t accessible, uint64_t initial) {
+// The caller owns the slot, counted as live.
+void GuardedPool::cool(const Slot& slot, unsigned mappings) {
+  const bool done = blank(slot, mappings);
+  const std::lock_guard hold(lock_);
+  --liveCount_;
+  if (!done)
+    return;  // the system is out of mappings even for fewer of them: better lose the slot than hand out its contents
+  slot.super->taken.release(slot.number);
+  coldCount_.fetch_add(1, std::memory_order_relaxed);
+  firstWithRoom_ = std::min(firstWithRoom_, slot.super->index);
+}
+
+void GuardedPool::release(const Slot& slot, uint64_t accessible, uint64_t initial, const MemoryImage* image) {
   slot.super->guardFrom[slot.number].store(kNoGuard, std::memory_order_release);
-  if (accessible > kWarmBytes || initial == 0) {
-    cool(slot, accessible);
+  const uint64_t key = keyOf(initial, image);
+  const unsigned mappings = accessible == 0 ? 0 : std::max(mappingsFor(key), kMappingsPerGuarded);
+  bool warm = accessible <= kWarmBytes && initial != 0;
+  Slot clean = slot;
+  if (warm && image != nullptr) {
+    // Dropping what was written brings the image back.
+    warm = image->isWarmSize(initial) && madvise(slot.base, accessible, MADV_DONTNEED) == 0;
+  } else if (warm) {
+    clean.kept = resetPages(slot.base, accessible, slot.kept, habits_[std::bit_width(initial)]);
+  }
+  if (warm && accessible != initial) {
+    warm = mprotect(slot.base + initial, accessible - initial, PROT_NONE) == 0;
+    if (!warm) leaveKept(clean.kept);
+  }
+  if (!warm) {
+    cool(slot, mappings);
   } else {
-    zeroPages(slot.base, accessible);
-    if (accessible != initial && mprotect(slot.base + initial, accessible - initial, PROT_NONE) != 0)
-      initial = accessible;
     const std::lock_guard hold(lock_);
     --liveCount_;
-    warm_[initial].push_back(slot);
+    warm_[key].push_back(clean);
     warmCount_.fetch_add(1, std::memory_order_relaxed);
   }
   coolSurplus();
 }
 
 void GuardedPool::coolSurplus() {
-  for (int i = 0; i < 2; ++i) {
-    Slot slot;
-    uint64_t accessible = 0;
+  const auto surplus = [this] {
+    return warmCount_.load(std::memory_order_relaxed) >
+           std::max(kWarmLeast, liveCount_.load(std::memory_order_relaxed) / 2);
+  };
+  for (int i = 0; i < 2 && surplus(); ++i) {
+    Taken taken;
     {
       const std::lock_guard hold(lock_);
-      if (warmCount_.load(std::memory_order_relaxed) <= std::max(kWarmLeast, liveCount_ / 2)) return;
-      slot = takeAnyWarm(accessible);
+      taken = takeAnyWarm();
+      if (taken.slot.super == nullptr) return;
       ++liveCount_;
     }
-    cool(slot, accessible);
+    cool(taken.slot, taken.mappings);
+  }
+}
+
+void GuardedPool::forgetImage(uint64_t id, uint64_t bytes) {
+  const uint64_t key = keyOf(bytes, id);
+  for (;;) {
+    Slot slot;
+    {
+      const std::lock_guard hold(lock_);
+      slot = takeWarm(key);
+      if (slot.super == nullptr) return;
+      ++liveCount_;
+    }
+    cool(slot, mappingsFor(key));
   }
 }
 

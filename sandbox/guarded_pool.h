@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "sandbox/linear_memory.h"
+#include "sandbox/pages.h"
 
 namespace wattle::sandbox {
 
@@ -24,18 +25,21 @@ class GuardedPool {
     Super* super = nullptr;
     uint32_t number = 0;
     uint8_t* base = nullptr;
+    uint64_t kept = 0;  // pages that were resident when the slot was handed out (pages.h)
   };
 
   static GuardedPool& process();
 
   // A slot of which exactly the first `bytes` (a multiple of the page) are accessible, and zero. Everything else in it
   // faults.
-  std::expected<Slot, std::string> acquire(uint64_t bytes);
+  std::expected<Slot, std::string> acquire(uint64_t bytes, const MemoryImage* image);
   // Makes more of it accessible. False when the system refuses. What another thread may have been refused a moment ago
   // (`shared`) goes on counting as guard.
   bool grow(const Slot& slot, uint64_t from, uint64_t to, bool shared);
   // `initial`: what acquire() was asked for; `accessible`: what is accessible now.
-  void release(const Slot& slot, uint64_t accessible, uint64_t initial);
+  void release(const Slot& slot, uint64_t accessible, uint64_t initial, const MemoryImage* image);
+  // No memory has it any more: slots that wait with it go cold.
+  void forgetImage(uint64_t id, uint64_t bytes);
 
   // Safe in a signal handler, even when no pool was ever made.
   static bool isGuard(uintptr_t address) noexcept;
@@ -46,22 +50,29 @@ class GuardedPool {
 
  private:
   GuardedPool() = default;
-  Slot takeWarm(uint64_t bytes);
-  Slot takeAnyWarm(uint64_t& accessible);
+  struct Taken {
+    Slot slot;
+    bool ready = false;     // warm, and just as wanted
+    unsigned mappings = 0;  // those it has
+  };
+  std::expected<Taken, std::string> take(uint64_t key, unsigned mappings);
+  Slot takeWarm(uint64_t key);
+  Taken takeAnyWarm();
   Slot takeCold();
   std::expected<void, std::string> reserveSuper();
   bool tryReserve(uint32_t slots, uint64_t bytes);
-  void returnCold(const Slot& slot);
+  bool blank(const Slot& slot, unsigned mappings);
+  void cool(const Slot& slot, unsigned mappings);
   void coolSurplus();
-  void cool(const Slot& slot, uint64_t accessible);
 
   mutable std::mutex lock_;
   std::vector<Super*> supers_;
   size_t firstWithRoom_ = 0;
-  std::unordered_map<uint64_t, std::vector<Slot>> warm_;  // by accessible bytes
+  std::unordered_map<uint64_t, std::vector<Slot>> warm_;  // by keyOf(accessible bytes, image)
   std::atomic<uint64_t> warmCount_{0};
   std::atomic<uint64_t> coldCount_{0};
-  uint64_t liveCount_ = 0;
+  std::atomic<uint64_t> liveCount_{0};
+  TouchHabit habits_[40];  // by magnitude of the initial size
 };
 
 }  // namespace wattle::sandbox

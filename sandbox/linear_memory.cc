@@ -12,22 +12,24 @@
 #include <utility>
 
 #include "sandbox/guarded_pool.h"
+#include "sandbox/memory_image.h"
 #include "sandbox/packed_pool.h"
 
 namespace wattle::sandbox {
 
 struct LinearMemoryMaker {
   static GuardedPool::Slot slotOf(const LinearMemory& memory) {
-    return {static_cast<GuardedPool::Super*>(memory.home_), memory.slot_, memory.base_};
+    return {static_cast<GuardedPool::Super*>(memory.home_), memory.slot_, memory.base_, memory.kept_};
   }
   static PackedPool::Block blockOf(const LinearMemory& memory) {
-    return {memory.base_, memory.reserved_, static_cast<PackedPool::Arena*>(memory.home_), memory.slot_};
+    return {memory.base_, memory.reserved_, static_cast<PackedPool::Arena*>(memory.home_), memory.slot_, memory.kept_};
   }
   static void place(LinearMemory& memory, const PackedPool::Block& block) {
     memory.base_ = block.base;
     memory.reserved_ = block.capacity;
     memory.home_ = block.arena;
     memory.slot_ = block.slot;
+    memory.kept_ = block.kept;
   }
 
   static std::expected<void, std::string> makeGuarded(LinearMemory& memory) {
@@ -36,11 +38,12 @@ struct LinearMemoryMaker {
     if (memory.initial_ % kOsPage != 0) {
       return std::unexpected("cannot guard a memory whose size is not a multiple of 4096 bytes");
     }
-    const auto slot = GuardedPool::process().acquire(memory.initial_);
+    const auto slot = GuardedPool::process().acquire(memory.initial_, memory.image_.get());
     if (!slot) return std::unexpected(slot.error());
     memory.base_ = slot->base;
     memory.home_ = slot->super;
     memory.slot_ = slot->number;
+    memory.kept_ = slot->kept;
     memory.reserved_ = kSlotBytes;
     return {};
   }
@@ -77,6 +80,11 @@ std::expected<LinearMemory, std::string> LinearMemory::create(const MemoryConfig
   memory.maximum_ = config.maximumBytes;
   memory.initial_ = config.initialBytes;
   memory.shared_ = config.shared;
+  const bool mapped = config.image != nullptr && config.image->isFile() && config.bounds == Bounds::Guarded;
+  if (config.image != nullptr && config.image->byteSize() > config.initialBytes) {
+    return std::unexpected("cannot create a memory smaller than its image");
+  }
+  if (mapped) memory.image_ = config.image;
   const auto made = config.bounds == Bounds::Guarded ? LinearMemoryMaker::makeGuarded(memory)
                                                      : LinearMemoryMaker::makeChecked(memory);
   if (!made) {
@@ -85,6 +93,9 @@ std::expected<LinearMemory, std::string> LinearMemory::create(const MemoryConfig
   }
   memory.bounds_ = config.bounds;
   memory.size_ = memory.committed_ = config.initialBytes;
+  if (config.image != nullptr && !mapped && !config.image->copyInto(memory.base_)) {
+    return std::unexpected("cannot read the image of a memory");
+  }
   return memory;
 }
 
@@ -100,7 +111,9 @@ LinearMemory& LinearMemory::operator=(LinearMemory&& other) noexcept {
   maximum_ = std::exchange(other.maximum_, 0);
   initial_ = other.initial_;
   home_ = std::exchange(other.home_, nullptr);
+  image_ = std::move(other.image_);
   slot_ = other.slot_;
+  kept_ = other.kept_;
   bounds_ = other.bounds_;
   shared_ = other.shared_;
   return *this;
@@ -111,11 +124,12 @@ LinearMemory::~LinearMemory() { release(); }
 void LinearMemory::release() {
   if (base_ == nullptr) return;
   if (bounds_ == Bounds::Guarded) {
-    GuardedPool::process().release(LinearMemoryMaker::slotOf(*this), committed_, initial_);
+    GuardedPool::process().release(LinearMemoryMaker::slotOf(*this), committed_, initial_, image_.get());
   } else {
     PackedPool::process().release(LinearMemoryMaker::blockOf(*this), committed_);
   }
   base_ = nullptr;
+  image_.reset();
 }
 
 bool LinearMemory::grow(uint64_t newSize) {

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,11 +20,14 @@ enum class Bounds : uint8_t {
   Checked,   // only what is used (growth may move the base); generated code compares
 };
 
+class MemoryImage;  // memory_image.h
+
 struct MemoryConfig {
   uint64_t initialBytes = 0;
   uint64_t maximumBytes = kWasm32Space;  // already clamped by the store's limits
   Bounds bounds = Bounds::Guarded;
   bool shared = false;                   // shared memories never move: a checked one reserves its maximum
+  std::shared_ptr<const MemoryImage> image = {};  // what it holds at first (at most initialBytes); none: zeros
 };
 
 class LinearMemory {
@@ -56,6 +60,8 @@ class LinearMemory {
   uint64_t maximum_ = 0;
   uint64_t initial_ = 0;
   void* home_ = nullptr;         // the pool's: arena of a packed memory, super-reservation of a guarded one
+  uint64_t kept_ = 0;            // pages that were resident at first (pages.h)
+  std::shared_ptr<const MemoryImage> image_;  // mapped into the slot
   uint32_t slot_ = 0;
   Bounds bounds_ = Bounds::Checked;
   bool shared_ = false;

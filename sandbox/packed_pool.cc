@@ -29,7 +29,7 @@
 #include <cstring>
 
 #include "sandbox/budget.h"
-#include "sandbox/pages.h"
+#include "sandbox/linear_memory.h"
 #include "sandbox/slot_bitmap.h"
 
 namespace wattle::sandbox {
@@ -40,6 +40,9 @@ constexpr uint64_t kPage = 4096;
 constexpr uint64_t kArenaBytes = uint64_t{1} << 30;
 constexpr uint64_t kSmallArenaBytes = uint64_t{64} << 20;  // where a whole one is refused
 constexpr uint64_t kHugePage = uint64_t{2} << 20;
+constexpr uint64_t kMovePages = uint64_t{1} << 20;
+constexpr size_t kWarmPerClass = 64;
+constexpr uint64_t kLargestWarm = uint64_t{1} << 20;
 constexpr uint64_t kLargestPacked = uint64_t{64} << 20;
 
 std::string cannot(const char* what, uint64_t bytes, int error) {
@@ -56,23 +59,6 @@ uint64_t ownCapacity(uint64_t bytes) {
   constexpr uint64_t kStep = uint64_t{4} << 30;
   if (bytes <= kStep) return std::bit_ceil(bytes);
   return bytes > UINT64_MAX - kStep ? 0 : (bytes + kStep - 1) / kStep * kStep;
-}
-
-bool isZero(const uint8_t* page) {
-  uint64_t words[kPage / 8];
-  std::memcpy(words, page, kPage);
-  uint64_t any = 0;
-  for (const uint64_t word : words) any |= word;
-  return any == 0;
-}
-
-// `to` reads as zero.
-void copySparse(uint8_t* to, const uint8_t* from, uint64_t bytes) {
-  uint64_t at = 0;
-  for (; at + kPage <= bytes; at += kPage) {
-    if (!isZero(from + at)) std::memcpy(to + at, from + at, kPage);
-  }
-  std::memcpy(to + at, from + at, bytes - at);
 }
 
 }  // namespace
@@ -145,6 +131,14 @@ std::expected<void, std::string> PackedPool::addArena(Class& group, unsigned ind
 std::expected<PackedPool::Block, std::string> PackedPool::acquirePacked(unsigned index) {
   Class& group = classes_[index];
   const std::lock_guard hold(group.lock);
+  if (!group.warm.empty()) {
+    const Block block = group.warm.back();
+    group.warm.pop_back();
+    group.warmCount.store(group.warm.size(), std::memory_order_relaxed);
+    leaveKept(block.kept);
+    ++group.blocks;
+    return block;
+  }
   for (;;) {
     for (; group.firstWithRoom < group.arenas.size(); ++group.firstWithRoom) {
       Arena* arena = group.arenas[group.firstWithRoom];
@@ -154,7 +148,7 @@ std::expected<PackedPool::Block, std::string> PackedPool::acquirePacked(unsigned
       if (arena->live++ == 0) --group.emptyArenas;
       ++group.blocks;
       const uint64_t slotBytes = kPage << index;
-      return Block{arena->base + *slot * slotBytes, slotBytes, arena, *slot};
+      return Block{arena->base + *slot * slotBytes, slotBytes, arena, *slot, 0};
     }
     if (auto added = addArena(group, index); !added) return std::unexpected(added.error());
   }
@@ -166,7 +160,7 @@ std::expected<PackedPool::Block, std::string> PackedPool::acquireOwn(uint64_t by
   if (base == MAP_FAILED) return std::unexpected(cannot("reserve", bytes, capacity == 0 ? ENOMEM : errno));
   noteMappings(1);
   noteAddressSpace(static_cast<int64_t>(capacity));
-  return Block{static_cast<uint8_t*>(base), capacity, nullptr, 0};
+  return Block{static_cast<uint8_t*>(base), capacity, nullptr, 0, 0};
 }
 
 void PackedPool::release(const Block& block, uint64_t used) {
@@ -177,12 +171,30 @@ void PackedPool::release(const Block& block, uint64_t used) {
     noteAddressSpace(-static_cast<int64_t>(block.capacity));
     return;
   }
-  zeroPages(block.base, std::min(used, block.capacity));
   Class& group = classes_[arena->index];
+  Block clean = block;
+  clean.kept = 0;
+  used = std::min(used, block.capacity);
+  if (used == 0 || block.capacity > kLargestWarm || group.warmCount.load(std::memory_order_relaxed) >= kWarmPerClass) {
+    zeroPages(block.base, used);
+  } else {
+    clean.kept = resetPages(block.base, used, block.kept, group.habit);
+  }
+  releaseSlot(group, clean);
+}
+
+// The block is zero.
+void PackedPool::releaseSlot(Class& group, const Block& block) {
+  Arena* arena = block.arena;
   {
     const std::lock_guard hold(group.lock);
-    arena->taken.release(block.slot);
     --group.blocks;
+    if (block.kept != 0) {
+      group.warm.push_back(block);
+      group.warmCount.store(group.warm.size(), std::memory_order_relaxed);
+      return;
+    }
+    arena->taken.release(block.slot);
     group.firstWithRoom = std::min(group.firstWithRoom, arena->number);
     if (--arena->live != 0) return;
     if (group.emptyArenas == 0) {
@@ -209,11 +221,36 @@ bool PackedPool::enlarge(Block& block, uint64_t used, uint64_t bytes) {
     block.capacity = capacity;
     return true;
   }
+  if (used >= kMovePages && movePages(block, used, bytes)) return true;
   const auto larger = acquire(bytes);
   if (!larger) return false;
   copySparse(larger->base, block.base, used);
   release(block, used);
   block = *larger;
+  return true;
+}
+
+// From a slot to a mapping of its own. The slot stays mapped and is left without pages, as if never used.
+bool PackedPool::movePages(Block& block, uint64_t used, uint64_t bytes) {
+  const BudgetState now = budget();
+  const uint64_t capacity = ownCapacity(bytes);
+  if (now.mappingsUsed > now.mappingsLimit / 2 || capacity == 0) return false;
+  const uint64_t length = (used + kPage - 1) / kPage * kPage;
+  void* moved = mremap(block.base, length, length, MREMAP_MAYMOVE | MREMAP_DONTUNMAP, nullptr);
+  if (moved == MAP_FAILED) return false;  // an old kernel
+  void* base = mremap(moved, length, capacity, MREMAP_MAYMOVE);
+  if (base == MAP_FAILED) {
+    // Back to where they were.
+    if (mremap(moved, length, length, MREMAP_MAYMOVE | MREMAP_FIXED, block.base) == MAP_FAILED) {
+      std::memcpy(block.base, moved, used);
+      munmap(moved, length);
+    }
+    return false;
+  }
+  release(block, 0);
+  noteMappings(1);
+  noteAddressSpace(static_cast<int64_t>(capacity));
+  block = {static_cast<uint8_t*>(base), capacity, nullptr, 0, 0};
   return true;
 }
 
