@@ -27,12 +27,13 @@ std::string listText(std::span<const ValType> types) {
 DecoderBase::DecoderBase(const ModuleInfo& module, std::span<const uint8_t> bytes) : module_(module), bytes_(bytes) {}
 
 ValType DecoderBase::stackType(uint32_t depthFromTop) const {
-  const ValType* at = top_;
-  for (uint32_t left = depthFromTop;;) {
+  const ValType* bottom = stack_.get() + kStackPad;
+  for (const ValType* at = top_; at > bottom;) {
     const ValType type = *--at;
     if (type.isBottom()) continue;  // the word below a block's operands
-    if (left-- == 0) return type;
+    if (depthFromTop-- == 0) return type;
   }
+  return kBottom;
 }
 
 // --- starting ------------------------------------------------------------------------------------

@@ -236,20 +236,23 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::BrTable>, Cursor& at) {
   branchTargets_.clear();
   for (uint64_t i = 0; i <= count; i++) {
     if (!refill(at)) return false;
-    const uint32_t depth = readU32(at);
-    if (i == 0 || depth != branchTargets_.back()) {
-      if (depth >= controls_.size()) return unknown("label", depth);
-      Ctl& target = control(depth);
-      target.branchedTo |= live_;
-      if (!topEquals(at.top, target.labelTypes()) && !popValues(at.top, target.labelTypes())) return false;
-    }
-    branchTargets_.push_back(depth);
+    branchTargets_.push_back(readU32(at));
+  }
+  uint32_t previous = kNoIndex;
+  for (const uint32_t depth : branchTargets_) {
+    if (depth == previous) continue;
+    previous = depth;
+    if (depth >= controls_.size()) return unknown("label", depth);
+    Ctl& target = control(depth);
+    target.branchedTo |= live_;
+    if (!topEquals(at.top, target.labelTypes()) && !popValues(at.top, target.labelTypes())) return false;
   }
   // On a polymorphic stack any label's types can be had, but all must be of one length.
   const size_t arity = control(branchTargets_.back()).labelTypes().size();
   for (const uint32_t depth : branchTargets_) {
-    if (control(depth).labelTypes().size() != arity)
+    if (control(depth).labelTypes().size() != arity) {
       return typeMismatch("br_table labels carry different numbers of values");
+    }
   }
   emit(at, [&](Sink& sink) { sink.brTable(branchTargets_); });
   becomeUnreachable(at);

@@ -37,7 +37,7 @@ TEST(ModuleDecoder, Header) {
 TEST(ModuleDecoder, SectionsAndTheirOrder) {
   check({
       {"ok", module(kTypes + kFunctions + kCode)},
-      {"malformed: unexpected content after last section", module(kFunctions + kTypes + kCode)},
+      {"malformed: unexpected content after last section", module(section(2, {0}) + kTypes)},
       {"malformed: unexpected content after last section", module(kTypes + kTypes)},
       {"malformed: malformed section id", module({14, 0})},
       {"malformed: length out of bounds", module({1, 7, 2, 0x60, 0, 0})},

@@ -23,12 +23,16 @@ class TraceSink : public NullSink {
   template <Op op>
   void simple() {
     say(std::string(frontend::name(op)));
+    atSimple = decoder_->stackType(0);
   }
   template <Op op>
   void memory(const MemArg& arg) {
     say(std::string(frontend::name(op)) + "+" + std::to_string(arg.offset) + "@" + std::to_string(arg.memory));
   }
-  void constI32(int32_t value) { say(std::to_string(value)); }
+  void constI32(int32_t value) {
+    say(std::to_string(value));
+    offsets.push_back(decoder_->instructionOffset());
+  }
   void drop(ValType type) { say("drop:" + toString(type)); }
   void localGet(uint32_t i, ValType) { say("get" + std::to_string(i)); }
   template <class C>
@@ -67,10 +71,20 @@ class TraceSink : public NullSink {
   void br(uint32_t depth) { say("br" + std::to_string(decoder_->control(depth).label.number)); }
   void brIf(uint32_t depth) { say("br_if" + std::to_string(decoder_->control(depth).label.number)); }
   void returnOp() { say("return"); }
-  void call(uint32_t f) { say("call" + std::to_string(f)); }
+  void call(uint32_t f) {
+    say("call" + std::to_string(f));
+    depth = decoder_->controlDepth();
+    below = decoder_->stackType(1);
+    locals = decoder_->locals().size();
+  }
 
   const std::string& trace() const { return trace_; }
-  Decoder& decoder() { return *decoder_; }
+
+  // What the decoder answered during the calls.
+  std::vector<uint64_t> offsets;
+  ValType atSimple, below;
+  uint32_t depth = 0;
+  size_t locals = 0;
 
  private:
   void say(const std::string& what) { trace_ += " " + what; }
@@ -143,41 +157,19 @@ TEST(Sink, CatchClausesReachTheirLabels) {
             "begin0 block1^0 try_table/12^0 unreachable end2-dead end1- 1 drop:i32 end0+ finish");
 }
 
-// Asks back during the calls.
-class AskingSink : public NullSink {
- public:
-  void attach(FunctionDecoder<AskingSink>& decoder) { decoder_ = &decoder; }
-  void constI32(int32_t) { offsets.push_back(decoder_->instructionOffset()); }
-  template <Op op>
-  void simple() {
-    tops.push_back(decoder_->stackType(0));
-  }
-  void call(uint32_t) {
-    depth = decoder_->controlDepth();
-    below = decoder_->stackType(1);
-    locals = decoder_->locals().size();
-  }
-  FunctionDecoder<AskingSink>* decoder_ = nullptr;
-  std::vector<uint64_t> offsets;
-  std::vector<ValType> tops;
-  ValType below;
-  uint32_t depth = 0;
-  size_t locals = 0;
-};
-
 TEST(Sink, AskingBack) {
   const Bytes bytes = assemble(R"((module (func (result i32) unreachable)
     (func (param i64) (local f32) i64.const 1 block i32.const 7 i32.const 8 i32.add drop call 0 drop end drop)))");
   const auto module = decodeModule(bytes);
   ASSERT_TRUE(module);
-  AskingSink sink;
-  FunctionDecoder<AskingSink> decoder(*module, bytes, sink);
+  TraceSink sink;
+  FunctionDecoder<TraceSink> decoder(*module, bytes, sink);
   ASSERT_FALSE(decoder.run(1));
   ASSERT_EQ(sink.offsets.size(), 2u);
   EXPECT_EQ(bytes[sink.offsets[0]], 0x41);
   EXPECT_EQ(bytes[sink.offsets[0] + 1], 7);
   EXPECT_EQ(bytes[sink.offsets[1] + 1], 8);
-  EXPECT_EQ(sink.tops, (std::vector<ValType>{kI32}));
+  EXPECT_EQ(sink.atSimple, kI32);
   EXPECT_EQ(sink.depth, 2u);
   EXPECT_EQ(sink.below, kI64);  // in the block outside
   EXPECT_EQ(sink.locals, 2u);
