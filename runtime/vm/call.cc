@@ -119,8 +119,7 @@ inline Result<void> enter(Store& store, compile::EntryStub stub, const void* cod
   return std::unexpected(failure(thread, static_cast<abi::TrapReason>(reason)));
 }
 
-compile::EntryStub entryStubFor(uint32_t typeId) {
-  const TypeEntry& entry = TypeRegistry::process().entry(typeId);
+compile::EntryStub entryStubFor(const TypeEntry& entry) {
   auto stub = entry.entryStub.load(std::memory_order_acquire);
   if (stub) [[likely]]
     return stub;
@@ -221,25 +220,31 @@ const void* hostStubFor(uint32_t typeId) {
   return stub;
 }
 
-Result<void> callCode(Store& store, uint32_t typeId, const void* code, abi::VMContext* context, abi::RawValue* values) {
-  if (context->hostFunction) return runHost(*static_cast<HostFunction*>(context->hostFunction), nullptr, values);
-  auto stub = entryStubFor(typeId);
+namespace {
+
+inline Result<void> callEntry(Store& store, const TypeEntry& type, const void* code, abi::VMContext* context,
+                              abi::RawValue* values) {
+  if (context->hostFunction) [[unlikely]]
+    return runHost(*static_cast<HostFunction*>(context->hostFunction), nullptr, values);
+  auto stub = entryStubFor(type);
   if (!stub) [[unlikely]]
     return std::unexpected(cacheFullError());
   return enter(store, stub, code, context, values);
 }
 
-Result<void> call(Function& function, abi::RawValue* values) {
-  Store* store = function.store();
-  if (!store || !store->isOpen()) [[unlikely]]
-    return std::unexpected(goneError());
-  return callCode(*store, function.typeId, function.code, function.context, values);
+const TypeEntry& typeOf(const Function& function) { return TypeRegistry::process().entry(function.typeId); }
+
+}  // namespace
+
+Result<void> callCode(Store& store, uint32_t typeId, const void* code, abi::VMContext* context, abi::RawValue* values) {
+  return callEntry(store, TypeRegistry::process().entry(typeId), code, context, values);
 }
 
 Result<std::vector<Val>> callChecked(Function& function, std::span<const Val> arguments) {
   Store* store = function.store();
   if (!store || !store->isOpen()) return std::unexpected(goneError());
-  const frontend::FuncType& type = function.type();
+  const TypeEntry& entry = typeOf(function);
+  const frontend::FuncType& type = entry.type.func;
   if (arguments.size() != type.params.size()) {
     return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("the function takes {} arguments, not {}",
                                                                         type.params.size(), arguments.size())));
@@ -248,8 +253,8 @@ Result<std::vector<Val>> callChecked(Function& function, std::span<const Val> ar
   abi::RawValue few[kInline];
   std::vector<abi::RawValue> many;
   abi::RawValue* values = few;
-  if (size_t count = std::max(type.params.size(), type.results.size()); count > kInline) {
-    many.resize(count);
+  if (entry.valueCount > kInline) {
+    many.resize(entry.valueCount);
     values = many.data();
   }
   for (size_t i = 0; i < arguments.size(); ++i) {
@@ -258,7 +263,7 @@ Result<std::vector<Val>> callChecked(Function& function, std::span<const Val> ar
       return std::unexpected(std::move(*error));
     }
   }
-  if (auto result = callCode(*store, function.typeId, function.code, function.context, values); !result) {
+  if (auto result = callEntry(*store, entry, function.code, function.context, values); !result) {
     return std::unexpected(std::move(result.error()));
   }
   std::vector<Val> results;
@@ -272,24 +277,24 @@ Result<void> callRaw(Function& function, std::span<RawVal> values) {
   Store* store = function.store();
   if (!store || !store->isOpen()) [[unlikely]]
     return std::unexpected(goneError());
-  const frontend::FuncType& type = function.type();
-  if (values.size() < std::max(type.params.size(), type.results.size())) [[unlikely]] {
+  const TypeEntry& entry = typeOf(function);
+  if (values.size() < entry.valueCount) [[unlikely]] {
     return std::unexpected(Error::make(ErrorKind::Argument, "too few values for the function's type"));
   }
   auto* raw = reinterpret_cast<abi::RawValue*>(values.data());
-  for (size_t i = 0; i < type.params.size(); ++i) {
-    if (!type.params[i].isRef()) [[likely]]
-      continue;
-    if (auto error = checkReference(*store, raw[i].ref, type.params[i])) return std::unexpected(std::move(*error));
+  if (!entry.hasReferences) [[likely]]
+    return callEntry(*store, entry, function.code, function.context, raw);
+  const auto& [params, results] = entry.type.func;
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (!params[i].isRef()) continue;
+    if (auto error = checkReference(*store, raw[i].ref, params[i])) return std::unexpected(std::move(*error));
   }
-  auto result = callCode(*store, function.typeId, function.code, function.context, raw);
-  if (!result) [[unlikely]]
-    return result;
-  for (size_t i = 0; i < type.results.size(); ++i) {
-    if (!type.results[i].isRef()) [[likely]]
-      continue;
-    raw[i].ref = canonicalReference(raw[i].ref, type.results[i]);
-    store->pin(raw[i].ref, refKind(type.results[i]));
+  auto result = callEntry(*store, entry, function.code, function.context, raw);
+  if (!result) return result;
+  for (size_t i = 0; i < results.size(); ++i) {
+    if (!results[i].isRef()) continue;
+    raw[i].ref = canonicalReference(raw[i].ref, results[i]);
+    store->pin(raw[i].ref, refKind(results[i]));
   }
   return {};
 }

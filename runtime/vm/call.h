@@ -63,9 +63,8 @@ inline ThreadState& threadState() {
   return state ? *state : makeThreadState();
 }
 
-// Host to guest. Arguments in `values` and results left there, 16 bytes each; types have been checked.
-Result<void> call(Function& function, abi::RawValue* values);
-// Code that need not belong to a function reference: the start function.
+// Host to guest, for code that need not belong to a function reference (the start function). Arguments in `values` and
+// results left there, 16 bytes each; types have been checked.
 Result<void> callCode(Store& store, uint32_t typeId, const void* code, abi::VMContext* context, abi::RawValue* values);
 
 // The API's call: checks and converts.

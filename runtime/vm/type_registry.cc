@@ -122,6 +122,9 @@ Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& 
     e.id = ids[i];
     e.group = group.get();
     e.type = remap(types[i], mapIndex);
+    const auto& [params, results] = e.type.func;
+    e.valueCount = static_cast<uint32_t>(std::max(params.size(), results.size()));
+    e.hasReferences = std::ranges::any_of(params, &ValType::isRef) || std::ranges::any_of(results, &ValType::isRef);
     // A supertype stands before its subtypes, so its entry is complete (spec "Validation / Types / Recursive Types").
     if (e.type.supertype != frontend::kNoIndex) e.display = entry(e.type.supertype).display;
     e.depth = static_cast<uint32_t>(e.display.size());

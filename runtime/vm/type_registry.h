@@ -39,6 +39,9 @@ struct TypeEntry {
   RecGroup* group = nullptr;
   std::vector<uint32_t> display;  // [d]: id of the ancestor at depth d; the last is the type's own
   frontend::SubType type;         // in canonical terms; `representative`, `groupStart` are meaningless here
+  // Of a function type, for calls: how many values a buffer needs, and whether any is a reference.
+  uint32_t valueCount = 0;
+  bool hasReferences = false;
   // Stubs for functions of this type, made at first need.
   mutable std::atomic<compile::EntryStub> entryStub{nullptr};
   mutable std::atomic<const void*> hostStub{nullptr};
