@@ -67,11 +67,14 @@ class Arena {
     uint8_t* code;
     uint32_t offset;     // in the room's block
     uint32_t size;
-    uint32_t function;
+    uint32_t function : 28;
+    uint32_t flags : 4;  // of the code range
     uint32_t firstCall, callCount;
   };
   // False when the room is used up.
-  bool add(Room* room, uint32_t function, std::span<const uint8_t> code, std::span<const CallSite> sites) {
+  bool add(Room* room, uint32_t function, const baseline::Compiler& compiled) {
+    std::span<const uint8_t> code = compiled.code();
+    std::span<const CallSite> sites = compiled.callSites();
     const size_t padded = (code.size() + kAlignment - 1) & ~static_cast<size_t>(kAlignment - 1);
     if (padded > left_) {
       if (room) {
@@ -87,8 +90,8 @@ class Arena {
       }
     }
     std::memcpy(at_, code.data(), code.size());
-    pieces_.push_back({at_, offset_, static_cast<uint32_t>(code.size()), function, static_cast<uint32_t>(calls_.size()),
-                       static_cast<uint32_t>(sites.size())});
+    pieces_.push_back({at_, offset_, static_cast<uint32_t>(code.size()), function & 0xfffffff, compiled.rangeFlags() & 15u,
+                       static_cast<uint32_t>(calls_.size()), static_cast<uint32_t>(sites.size())});
     calls_.insert(calls_.end(), sites.begin(), sites.end());
     at_ += padded;
     offset_ += static_cast<uint32_t>(padded);
@@ -149,7 +152,10 @@ class ModuleCompiler {
     each([&](unsigned) {
       for (size_t i; (i = next.fetch_add(1)) < arenas_.size();) link(*code, arenas_[i], room.has_value());
     });
-    publish(*code);
+    for (const Arena& arena : arenas_) {
+      for (const Arena::Piece& p : arena.pieces()) code->offsets_[p.function - module_.importedFunctions] |= p.flags;
+    }
+    code->publish();
     return code;
   }
 
@@ -197,7 +203,7 @@ class ModuleCompiler {
       if (first >= end) return;
       for (uint32_t i = first; i < std::min(first + kBatch, end); ++i) {
         if (auto error = compiler.compile(i)) return fail(i, std::move(*error));
-        if (!arenas_[worker].add(room, i, compiler.compiler().code(), compiler.compiler().callSites())) {
+        if (!arenas_[worker].add(room, i, compiler.compiler())) {
           roomUsedUp_ = failed_ = true;
           return;
         }
@@ -254,18 +260,6 @@ class ModuleCompiler {
     }
   }
 
-  void publish(ModuleCode& code) {
-    std::vector<codecache::CodeRange> ranges(code.offsets_.size());
-    for (uint32_t i = 0; i < ranges.size(); ++i) {
-      ranges[i].start = code.offsets_[i];
-      ranges[i].index = (module_.importedFunctions + i) & 0xffffff;
-      ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
-    }
-    std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
-    code.block_->setOwner(&code);
-    code.block_->publish(std::move(ranges));
-  }
-
   const frontend::ModuleInfo& module_;
   abi::Layout layout_;
   WorkerPool& pool_;
@@ -297,17 +291,19 @@ std::shared_ptr<ModuleCode> ModuleCode::adopt(const Settings& settings, codecach
 void ModuleCode::publish() {
   std::vector<codecache::CodeRange> ranges(offsets_.size());
   for (uint32_t i = 0; i < ranges.size(); ++i) {
-    ranges[i].start = offsets_[i];
+    ranges[i].start = offsets_[i] & ~15u;
     ranges[i].index = (firstFunction_ + i) & 0xffffff;
     ranges[i].kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
+    ranges[i].flags = offsets_[i] & 15;
   }
+  std::sort(ranges.begin(), ranges.end(), [](const auto& a, const auto& b) { return a.start < b.start; });
   block_->setOwner(this);
   block_->publish(std::move(ranges));
 }
 
 const void* ModuleCode::entry(uint32_t functionIndex) const {
   if (lazy_) return lazy_->slot(functionIndex);
-  return block_->code() + offsets_[functionIndex - firstFunction_];
+  return block_->code() + (packedEntry(functionIndex) & ~15u);
 }
 
 std::expected<const void*, Error> ModuleCode::materialize(uint32_t functionIndex) const {

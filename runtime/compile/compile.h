@@ -44,9 +44,11 @@ class ModuleCode {
   const codecache::CodeRef& block() const { return block_; }
   const Settings& settings() const { return settings_; }
   uint64_t codeBytes() const;
+  // Of a function that is not lazy: offset of its entry in the block, and CodeRange::flags in the low four bits.
+  uint32_t packedEntry(uint32_t functionIndex) const { return offsets_[functionIndex - firstFunction_]; }
 
   explicit ModuleCode(Settings settings);
-  // Code that was written down and read back: the block holds it, with the functions' entries at these offsets. Publishes the block.
+  // Code that was written down and read back: the block holds it, with the functions' packed entries (packedEntry). Publishes the block.
   static std::shared_ptr<ModuleCode> adopt(const Settings& settings, codecache::CodeRef block, uint32_t firstFunction,
                                            std::vector<uint32_t> offsets);
 
@@ -56,7 +58,7 @@ class ModuleCode {
   Settings settings_;
   codecache::CodeRef block_;
   uint32_t firstFunction_ = 0;
-  std::vector<uint32_t> offsets_;       // entry offset in the block per defined function
+  std::vector<uint32_t> offsets_;       // packedEntry of each defined function
   std::unique_ptr<LazyState> lazy_;
 };
 
@@ -79,10 +81,11 @@ const void* trapExit();
 
 // Guest to host: code for a VMFuncRef/VMFunctionImport whose context is a host function's VMContext. It stores the arguments to an array of
 // RawValue on the stack, calls hostEntry(context, values, callerContext), traps when that returns nonzero (reason in eax), and loads the results
-// from the same array.
+// from the same array. UncaughtException is no trap: it throws the store context's pendingException.
 using HostEntry = uint32_t (*)(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext);
 const void* hostStub(const frontend::FuncType& type, HostEntry entry);
-// Fills BuiltinTable::safepointStub.
+// Fill BuiltinTable::safepointStub and throwStub.
 const void* safepointStub();
+const void* throwStub();
 
 }  // namespace wattle::compile

@@ -147,6 +147,7 @@ std::expected<const void*, std::string> LazyState::place(uint32_t functionIndex,
   codecache::CodeRange range;
   range.start = used_;
   range.index = functionIndex & 0xffffff;
+  range.flags = compiled.rangeFlags() & 15;
   range.kind = static_cast<uint32_t>(codecache::RangeKind::Function) & 15;
   used_ += static_cast<uint32_t>(code.size());
   codeBytes_ += code.size();

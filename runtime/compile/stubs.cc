@@ -9,6 +9,7 @@
 #include <mutex>
 #include <string>
 
+#include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/baseline/frame.h"
 #include "runtime/compile/baseline/operand.h"
@@ -156,6 +157,13 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
   as.leave();
   as.ret(static_cast<uint16_t>(ArgumentPlaces::stackBytes(type)));
   as.bind(failed);
+  as.cmp(w32, Gpr::rax, static_cast<int32_t>(abi::TrapReason::UncaughtException));
+  x64::ShortJump trap = as.jccShort(x64::Cond::ne);
+  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+  as.mov(w64, Gpr::rax, Mem(Gpr::rax, offsetof(abi::VMStoreContext, pendingException)));
+  as.mov(w64, Gpr::r11, Mem(kContext, offsetof(abi::VMContext, builtins)));
+  as.call(Mem(Gpr::r11, offsetof(abi::BuiltinTable, throwStub)));
+  as.bind(trap);
   as.ud2();
   as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
 }
@@ -183,6 +191,38 @@ void emitSafepointStub(x64::Assembler& as) {
   as.leave();
   as.ret();
   as.bind(stop);
+  as.ud2();
+  as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
+}
+
+// The exception is in rax, and the return address lies in the throwing function (or host stub). rbx, r12 and r15 are those of the
+// guest. The handler takes rbp and rsp from its own frame; until it has, rsp stays down here, below all that lives.
+void emitThrowStub(x64::Assembler& as) {
+  using abi::UnwindState;
+  as.ensure(512);
+  as.push(Gpr::rbp);
+  as.mov(w64, Gpr::rbp, Gpr::rsp);
+  as.sub(w64, Gpr::rsp, 16 + static_cast<int32_t>(sizeof(UnwindState)));
+  as.mov(w64, Mem(Gpr::rbp, baseline::kContextSlot), kContext);
+  as.mov(w64, Mem(Gpr::rbp, baseline::kContextSlot - 8), Gpr::rax);
+  as.mov(w64, Mem(Gpr::rsp, offsetof(UnwindState, rbx)), Gpr::rbx);
+  as.mov(w64, Mem(Gpr::rsp, offsetof(UnwindState, r12)), Gpr::r12);
+  as.mov(w64, Mem(Gpr::rsp, offsetof(UnwindState, r15)), Gpr::r15);
+  as.mov(w64, Gpr::rdi, Gpr::rsp);
+  as.mov(w64, Gpr::rsi, Gpr::rax);
+  as.mov(w64, Gpr::rdx, Gpr::rbp);
+  as.mov(w64, Gpr::rcx, kContext);
+  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, builtins)));
+  as.call(Mem(Gpr::rax, offsetof(abi::BuiltinTable, Unwind)));
+  as.test(w32, Gpr::rax, Gpr::rax);
+  x64::ShortJump uncaught = as.jccShort(x64::Cond::ne);
+  as.mov(w64, Gpr::rax, Mem(Gpr::rbp, baseline::kContextSlot - 8));
+  as.mov(w64, Gpr::rbx, Mem(Gpr::rsp, offsetof(UnwindState, rbx)));
+  as.mov(w64, Gpr::r12, Mem(Gpr::rsp, offsetof(UnwindState, r12)));
+  as.mov(w64, Gpr::r15, Mem(Gpr::rsp, offsetof(UnwindState, r15)));
+  as.mov(w64, Gpr::rbp, Mem(Gpr::rsp, offsetof(UnwindState, framePointer)));
+  as.jmp(Mem(Gpr::rsp, offsetof(UnwindState, handler)));
+  as.bind(uncaught);
   as.ud2();
   as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
 }
@@ -240,6 +280,10 @@ const void* hostStub(const frontend::FuncType& type, HostEntry entry) {
 
 const void* safepointStub() {
   return stub("safepoint", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitSafepointStub(as); });
+}
+
+const void* throwStub() {
+  return stub("throw", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitThrowStub(as); });
 }
 
 const void* trapExit() {

@@ -1,7 +1,10 @@
 // The public API: handles of a store's objects.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/vm/call.h"
+#include "runtime/vm/exceptions.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/global.h"
 #include "runtime/vm/instance.h"
@@ -51,6 +54,7 @@ WATTLE_DEFINE_HANDLE(Memory)
 WATTLE_DEFINE_HANDLE(Table)
 WATTLE_DEFINE_HANDLE(Global)
 WATTLE_DEFINE_HANDLE(Tag)
+WATTLE_DEFINE_HANDLE(Exception)
 WATTLE_DEFINE_HANDLE(Instance)
 #undef WATTLE_DEFINE_HANDLE
 
@@ -214,6 +218,61 @@ Tag Tag::create(Store& store, const FuncType& type) {
 }
 
 FuncType Tag::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(); }
+
+// --- Exception
+// --------------------------------------------------------------------------------------------------------
+
+Result<Exception> Exception::create(Store& store, const Tag& tag, std::span<const Val> values) {
+  if (!isLive(tag.impl()) || tag.impl()->store() != &store.impl()) return argument("a tag of another store");
+  const auto& params = tag.impl()->type().params;
+  if (values.size() != params.size()) {
+    return argument(fmt::format("the tag takes {} values, not {}", params.size(), values.size()));
+  }
+  std::vector<abi::RawValue> raw(params.size());
+  for (size_t i = 0; i < params.size(); ++i) {
+    if (auto error = vm::toRaw(store.impl(), values[i], params[i], raw[i])) return std::unexpected(std::move(*error));
+  }
+  store.impl().collectIfDue();
+  auto* made = vm::Exception::create(store.impl(), *tag.impl());
+  if (!made) return std::unexpected(Error::make(ErrorKind::Resource, "out of memory"));
+  std::ranges::copy(raw, made->abi::VMException::values());
+  return Exception(made);
+}
+
+std::optional<Exception> Exception::from(const Error& error) {
+  if (error.kind != ErrorKind::Exception || !error.exception) return std::nullopt;
+  return Exception(static_cast<vm::Exception*>(error.exception.get()));
+}
+
+std::optional<Exception> Exception::fromRef(Store& store, const Val& value) {
+  auto type = vm::fromApi(value.type());
+  if (!type || !type->isRef() || vm::refKind(*type) != vm::RefKind::Exn || value.isNull()) return std::nullopt;
+  auto* exception = vm::Exception::from(value.ref());
+  if (exception->store() != &store.impl()) return std::nullopt;
+  return Exception(exception);
+}
+
+Tag Exception::tag() const { return isLive(impl_) ? Tag(&impl_->tag()) : Tag(); }
+
+std::vector<Val> Exception::values() const {
+  std::vector<Val> out;
+  if (!isLive(impl_)) return out;
+  const auto& params = impl_->type().params;
+  for (size_t i = 0; i < params.size(); ++i) {
+    out.push_back(vm::handOut(*impl_->store(), impl_->abi::VMException::values()[i], params[i]));
+  }
+  return out;
+}
+
+Val Exception::ref() const {
+  if (!impl_) return Val::null({Kind::Ref, true, false, Heap::Exn});
+  return Val::reference({Kind::Ref, false, false, Heap::Exn}, impl_->word());
+}
+
+Error Exception::error() const {
+  if (!isLive(impl_)) return gone().error();
+  return vm::uncaught(*impl_);
+}
 
 // --- Instance
 // ---------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/compile/compile.h"
+#include "runtime/vm/exceptions.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/memory.h"
 #include "runtime/vm/store.h"
@@ -80,6 +81,13 @@ uint32_t tableInit(VMContext* context, uint64_t tableSegment, uint64_t dst, uint
 
 void elemDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dropElements(segment); }
 
+// The payload is still in the guest's frame, where the collector finds it.
+abi::VMException* newException(VMContext* context, uint32_t tag) {
+  Instance& instance = *Instance::of(context);
+  instance.store()->collectIfDue();
+  return Exception::create(*instance.store(), *instance.tag(tag));
+}
+
 uint32_t isSubtype(uint32_t sub, uint32_t super) { return TypeRegistry::process().isSubtype(sub, super); }
 
 const void* compileLazy(VMContext* context, uint32_t functionIndex) {
@@ -120,6 +128,7 @@ const abi::BuiltinTable& builtinTable() {
   static const abi::BuiltinTable table = [] {
     abi::BuiltinTable t;
     t.safepointStub = compile::safepointStub();
+    t.throwStub = compile::throwStub();
     t.MemoryGrow = memoryGrow;
     t.MemoryFill = memoryFill;
     t.MemoryCopy = memoryCopy;
@@ -130,6 +139,8 @@ const abi::BuiltinTable& builtinTable() {
     t.TableCopy = tableCopy;
     t.TableInit = tableInit;
     t.ElemDrop = elemDrop;
+    t.NewException = newException;
+    t.Unwind = unwind;
     t.IsSubtype = isSubtype;
     t.CompileLazy = compileLazy;
     t.Safepoint = safepoint;

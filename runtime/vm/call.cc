@@ -7,6 +7,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "runtime/vm/exceptions.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/values.h"
@@ -81,7 +82,12 @@ class BorrowedStackLimit {
   uintptr_t limit_ = 0;
 };
 
-Error failure(ThreadState& thread, abi::TrapReason reason) {
+Error failure(ThreadState& thread, Store& store, abi::TrapReason reason) {
+  if (reason == abi::TrapReason::UncaughtException) {
+    Error error = uncaught(*Exception::from(std::exchange(store.context().pendingException, nullptr)));
+    error.backtrace = symbolize(thread.frames, thread.frameCount);
+    return error;
+  }
   if (reason != abi::TrapReason::HostError || !thread.hostError) {
     Error error = trapError(reason);
     error.backtrace = symbolize(thread.frames, thread.frameCount);
@@ -116,7 +122,7 @@ inline Result<void> enter(Store& store, compile::EntryStub stub, const void* cod
   store.context().exitFrame = exitFrame;
   if (reason == 0) [[likely]]
     return {};
-  return std::unexpected(failure(thread, static_cast<abi::TrapReason>(reason)));
+  return std::unexpected(failure(thread, store, static_cast<abi::TrapReason>(reason)));
 }
 
 compile::EntryStub entryStubFor(const TypeEntry& entry) {
@@ -202,6 +208,10 @@ uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMCo
   auto result = runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values);
   if (result) [[likely]]
     return 0;
+  if (Exception* exception = exceptionOf(result.error(), *host.store())) {
+    host.store()->context().pendingException = exception;   // which the host stub throws before anything else runs
+    return static_cast<uint32_t>(abi::TrapReason::UncaughtException);
+  }
   threadState().hostError = std::make_unique<Error>(std::move(result.error()));
   return static_cast<uint32_t>(abi::TrapReason::HostError);
 }

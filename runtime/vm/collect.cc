@@ -14,6 +14,7 @@
 #include <csetjmp>
 
 #include "runtime/vm/call.h"
+#include "runtime/vm/exceptions.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -35,7 +36,7 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
     case RefKind::Any:
       if (store_.externs_.contains(reference)) store_.externs_.slots_[reference >> 3].marked = true;
       break;
-    case RefKind::Exn: break;
+    case RefKind::Exn: mark(Exception::from(reference)); break;
   }
 }
 
@@ -170,8 +171,9 @@ uint64_t ExternTable::add(std::shared_ptr<void> value) {
 
 void Store::pin(uint64_t reference, RefKind kind) {
   if (reference == 0) return;
-  if (kind == RefKind::Func) {
-    Object* object = Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context);
+  if (kind == RefKind::Func || kind == RefKind::Exn) {
+    Object* object = Exception::from(reference);
+    if (kind == RefKind::Func) object = Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context);
     if (object->pinned_) return;
     object->pinned_ = true;
     pins_.push_back({object, 0});

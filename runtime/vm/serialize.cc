@@ -21,7 +21,7 @@ namespace wattle::vm {
 namespace {
 
 constexpr char kMagic[8] = {'\0', 'w', 'a', 't', 't', 'l', 'e', '\n'};
-constexpr uint32_t kFormat = 1;
+constexpr uint32_t kFormat = 2;
 constexpr uint64_t kPage = 4096;
 
 struct Header {
@@ -31,7 +31,7 @@ struct Header {
   uint64_t build;  // hash of Wattle's version
   uint64_t cpuFeatures;
   uint32_t settings;   // bit 0 guarded, 1 fuel
-  uint32_t functions;  // defined ones: entry offsets of 4 bytes each
+  uint32_t functions;  // defined ones: packed entries (ModuleCode::packedEntry) of 4 bytes each
   uint64_t offsetsAt;
   uint64_t wasmAt, wasmBytes;
   uint64_t codeAt, codeBytes;
@@ -130,9 +130,8 @@ Result<std::vector<uint8_t>> Module::serialize() {
 
   std::vector<uint8_t> file(header.fileBytes);
   for (uint32_t i = 0; i < header.functions; ++i) {
-    auto* entry = static_cast<const uint8_t*>(source->entry(info_.importedFunctions + i));
-    uint32_t offset = static_cast<uint32_t>(entry - block.code());
-    std::memcpy(file.data() + header.offsetsAt + 4ull * i, &offset, 4);
+    uint32_t entry = source->packedEntry(info_.importedFunctions + i);
+    std::memcpy(file.data() + header.offsetsAt + 4ull * i, &entry, 4);
   }
   if (header.wasmBytes) std::memcpy(file.data() + header.wasmAt, bytes_.span().data(), header.wasmBytes);
   std::memcpy(file.data() + header.codeAt, block.code(), block.size());
@@ -162,7 +161,7 @@ Result<std::shared_ptr<Module>> Module::deserialize(std::shared_ptr<Engine> engi
   if (settingsKey(settings) != header->settings) return refuse("compiled with other settings");
   const frontend::ModuleInfo& info = module->info_;
   if (offsets.size() != info.functions.size() - info.importedFunctions ||
-      std::ranges::any_of(offsets, [&](uint32_t o) { return o >= header->codeBytes; })) {
+      std::ranges::any_of(offsets, [&](uint32_t o) { return (o & ~15u) >= header->codeBytes; })) {
     return refuse("damaged");
   }
   auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(header->codeBytes));

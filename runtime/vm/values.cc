@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "runtime/vm/exceptions.h"
 #include "runtime/vm/function.h"
 
 namespace wattle::vm {
@@ -38,6 +39,10 @@ std::optional<Error> checkReference(Store& store, uint64_t word, frontend::ValTy
     case RefKind::Extern:
       if (store.externs().contains(word)) return std::nullopt;
       return Error::make(ErrorKind::Argument, "an external reference that is not of this store or no longer valid");
+    case RefKind::Exn:
+      if (type.heap() == frontend::HeapType::abstract(frontend::AbstractHeap::NoExn)) return mismatch("an exception", type);
+      if (Exception::from(word)->store() == &store) return std::nullopt;
+      return Error::make(ErrorKind::Argument, "an exception of another store");
     default: return Error::make(ErrorKind::Unsupported, fmt::format("values of type {}", toString(toApi(type))));
   }
 }

@@ -28,6 +28,7 @@ namespace wattle::abi {
 
 struct VMContext;
 struct BuiltinTable;
+struct UnwindState;       // handlers.h
 
 // One value in a buffer between host and guest, or in a global.
 union alignas(16) RawValue {
@@ -44,7 +45,8 @@ static_assert(sizeof(RawValue) == 16);
 // References are 64-bit words in registers, tables, globals and frames; 0 is null.
 //   function references: VMFuncRef*
 //   external references: whatever the store handed out (odd/even tagging is the store's business)
-//   i31, struct, array, exn references: the GC heap's 32-bit words, zero-extended
+//   exception references: VMException*
+//   i31, struct, array references: the GC heap's 32-bit words, zero-extended
 
 // Cells of a store that code touches. One per store; every context of the store points at it.
 struct VMStoreContext {
@@ -52,6 +54,7 @@ struct VMStoreContext {
   int64_t fuel;                        // counts up towards 0 when code is compiled with fuel; > 0: exhausted
   uintptr_t exitFrame;                 // rbp of the host stub that last left the guest (0: none): where a backtrace resumes
   void* store;                         // vm::Store
+  struct VMException* pendingException;  // on its way from a host stub to the throw stub, or out of the guest uncaught
 };
 
 struct VMMemory {
@@ -67,6 +70,13 @@ struct VMTable {
 struct VMTag {
   uint32_t typeId;      // canonical function type
 };
+
+// An exception: its payload, one RawValue for each of the tag's parameters, follows.
+struct alignas(16) VMException {
+  VMTag* tag;
+  RawValue* values() { return reinterpret_cast<RawValue*>(this + 1); }
+};
+inline constexpr int32_t kExceptionValues = sizeof(VMException);
 
 // What a function reference points to. Lives in the context that defines (or imported) the function, or in the store (host functions).
 struct VMFuncRef {
@@ -138,6 +148,10 @@ class Layout {
   X(TableCopy, uint32_t, (VMContext*, uint64_t tables /* dst | src << 32 */, uint64_t dst, uint64_t src, uint64_t n)) /* status */  \
   X(TableInit, uint32_t, (VMContext*, uint64_t tableSegment /* table | segment << 32 */, uint64_t dst, uint64_t src, uint64_t n)) /* status */ \
   X(ElemDrop, void, (VMContext*, uint32_t segment))                                            \
+  /* an exception whose payload the caller fills in; nullptr: out of memory */                 \
+  X(NewException, VMException*, (VMContext*, uint32_t tag))                                     \
+  /* called by the throw stub, whose frame is the third argument: finds the handler. status: UncaughtException */ \
+  X(Unwind, uint32_t, (UnwindState*, VMException*, uintptr_t frame, VMContext*))                \
   /* subtype test of call_indirect and casts: canonical ids */                                  \
   X(IsSubtype, uint32_t, (uint32_t sub, uint32_t super))                                       \
   /* code of a function of a lazy module, called through its slot for the first time; nullptr: out of code memory */ \
@@ -147,6 +161,7 @@ class Layout {
 
 struct BuiltinTable {
   const void* safepointStub = nullptr;   // in the code cache: saves every register, calls Safepoint, traps on its status
+  const void* throwStub = nullptr;       // in the code cache: throws the VMException in rax; called, never returns
 #define WATTLE_X(name, result, params) result(*name) params = nullptr;
   WATTLE_BUILTINS(WATTLE_X)
 #undef WATTLE_X

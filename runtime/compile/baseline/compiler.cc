@@ -7,7 +7,7 @@
 //   [rbp - 16]      results pointer, if any           kResultsSlot
 //   [rbp - 24..40]  rbx, r12, r15, if used            kSavedSlot
 //   ...             slots of locals                   (LocalHomes)
-//   ...             slots of operands, growing down   (slotOffset)
+//   ...             slots of operands, growing down   (slotOffset); legacy catch arms keep the exception in one
 //   [rsp ..]        area for memory results of callees
 #include "runtime/compile/baseline/compiler.h"
 
@@ -48,6 +48,11 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
   traps_.clear();
   safepoints_.clear();
   constants_.clear();
+  scope_ = abi::kNoScope;
+  scopes_.clear();
+  scopeChanges_.clear();
+  pads_.clear();
+  framePatches_.clear();
 }
 
 void Compiler::notePosition() {
@@ -83,6 +88,13 @@ void Compiler::prologue(const frontend::FuncType& type) {
   as_.sub(w64, Gpr::rsp, 0x7fffffff);   // patched when the frame's size is known
   frameSizeAt_ = as_.pos() - 4;
   as_.mov(w64, Mem(Gpr::rbp, kContextSlot), kContext);
+  if (scan_.hasTry()) {
+    constexpr uint8_t kNop[] = {0x0f, 0x1f, 0x80};   // nop [rax + disp32]: the handler table's place (abi/handlers.h)
+    as_.emitBytes(kNop, sizeof kNop);
+    handlerTableAt_ = as_.pos();
+    as_.emit32(0);
+    if (handlerTableAt_ != static_cast<int32_t>(abi::kHandlerTableAt)) refuse("exceptions: the prologue has changed");
+  }
   if (hasStackCheck_) {
     as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
     as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
@@ -227,6 +239,8 @@ void Compiler::emitOutOfLine() {
     as_.bind(t.label);
     trapHere(t.reason);
   }
+  emitLandingPads();
+  for (int32_t at : framePatches_) as_.write32(at, -static_cast<int32_t>(frame));
   for (PooledConstant& c : constants_) {
     as_.ensure(64);
     as_.alignData(c.wide ? 16 : 8);
@@ -234,6 +248,7 @@ void Compiler::emitOutOfLine() {
     as_.emit64(c.low);
     if (c.wide) as_.emit64(c.high);
   }
+  emitHandlerTable();
 }
 
 }  // namespace wattle::compile::baseline

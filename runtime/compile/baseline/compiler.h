@@ -11,7 +11,7 @@
 //   targets    An instruction followed by local.set/local.tee of a pinned local computes straight into that register.
 //   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
 //
-// Files: compiler.cc (function frame), operands.cc (stack), control.cc, calls.cc, memory.h (accesses), integer.h, float.h,
+// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), integer.h, float.h,
 // simd*.h (arithmetic), references.cc (references, tables, bulk operations).
 #pragma once
 
@@ -23,6 +23,7 @@
 #include "frontend/module.h"
 #include "frontend/validate/function_decoder.h"
 #include "frontend/validate/sink.h"
+#include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/registers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/abi/vmcontext.h"
@@ -77,12 +78,15 @@ class Compiler : public frontend::NullSink {
  public:
   using Decoder = frontend::FunctionDecoder<Compiler>;
 
+  static constexpr uint32_t kNone32 = ~0u;
   struct Label {
     x64::Label target;      // where branches go
     x64::Label elseLabel;   // of an `if`: the second arm
     PinFacts facts;         // at `target`
     PinFacts elseFacts;
     uint32_t base = 0;      // operand stack height below the parameters
+    uint32_t scope = 0;     // of a try: its handlers
+    uint32_t pads = kNone32;   // landing pads that lead here: the first, by LandingPad::next
     bool hasFacts = false;  // some edge has arrived
   };
   using Ctl = frontend::Control<Label>;
@@ -96,6 +100,7 @@ class Compiler : public frontend::NullSink {
   std::span<const CallSite> callSites() const { return callSites_; }
   // The function left out its stack check but has too large a frame: compile once more with forceStackCheck.
   bool needsStackCheck() const { return needsStackCheck_; }
+  uint8_t rangeFlags() const;   // for CodeRange::flags (abi/handlers.h)
   const char* unsupported() const { return unsupported_; }
   void recordPositions(bool on) { recordPositions_ = on; }
   std::span<const Position> positions() const { return positions_; }
@@ -149,11 +154,14 @@ class Compiler : public frontend::NullSink {
   void returnCallIndirect(uint32_t type, uint32_t table);
   void returnCallRef(uint32_t type);
 
-  void tryTable(Ctl&, std::span<const frontend::CatchClause>) { refuse("exception handling"); }
-  void throwOp(uint32_t) { refuse("exception handling"); }
-  void throwRef() { refuse("exception handling"); }
-  void tryOp(Ctl&) { refuse("exception handling"); }
-  void rethrow(uint32_t) { refuse("exception handling"); }
+  void tryTable(Ctl&, std::span<const frontend::CatchClause>);
+  void throwOp(uint32_t tag);
+  void throwRef();
+  void tryOp(Ctl&);
+  void catchOp(Ctl&, uint32_t tag, bool fallthrough);
+  void catchAll(Ctl&, bool fallthrough);
+  void delegate(Ctl&, uint32_t depth, bool fallthrough);
+  void rethrow(uint32_t depth);
 
   void refNull(ValType) { push({Where::Const, Type::I64, 0, 0, 0}); }
   void refIsNull(ValType);
@@ -459,6 +467,19 @@ class Compiler : public frontend::NullSink {
   void callBuiltin(size_t offset, const uint64_t* immediate, unsigned operands);
   void callBuiltin(size_t offset, uint64_t immediate, unsigned operands) { callBuiltin(offset, &immediate, operands); }
 
+  // --- exceptions (exceptions.cc) -----------------------------------------------------------------------------------
+  void throwHeld();                          // the exception in rax
+  void enterScope(Label& label);
+  void changeScope(uint32_t scope);          // from here on
+  void enterHandler();                       // the frame as it should be, the exception in rax
+  void copyPayload(size_t i, uint32_t position);
+  void loadPayload(size_t i, Type type, Xmm dst);
+  uint32_t meetHandler(Label& label);
+  void placePads(const Label& label);        // the label is bound here
+  void beginCatch(Ctl& c, uint32_t tagSlot, std::span<const ValType> values, bool fallthrough);
+  void emitLandingPads();
+  void emitHandlerTable();
+
   // --- traps and out-of-line code (compiler.cc) ---------------------------------------------------------------------
   void trapHere(TrapReason reason) {
     as_.ud2();
@@ -491,6 +512,19 @@ class Compiler : public frontend::NullSink {
     x64::Label label;
   };
   x64::Label& pooled(uint64_t low, uint64_t high, bool wide);
+  struct HandlerScope {
+    uint32_t parent;
+    std::vector<abi::Clause> clauses;
+  };
+  struct LandingPad {
+    uint32_t scope = 0, clause = 0;          // whose handler it is
+    std::span<const ValType> values;         // from the payload
+    bool withReference = false;              // the exception itself is the last value
+    uint32_t base = 0;                       // of the label: operand stack height
+    uint32_t loads = 0;                      // pins, as in PinFacts
+    int32_t target = 0;                      // position of the label
+    uint32_t next = kNone32;
+  };
 
   const ModuleContext& ctx_;
   const frontend::ModuleInfo& module_;
@@ -516,6 +550,8 @@ class Compiler : public frontend::NullSink {
   uint32_t maxSlots_ = 0;
   uint32_t resultsArea_ = 0;        // bytes for the memory results of callees
   int32_t frameSizeAt_ = 0;         // position of the imm32 in `sub rsp, imm32`
+  int32_t handlerTableAt_ = 0;      // position of the displacement that says where the handler table is
+  uint32_t scope_ = abi::kNoScope;
   bool hasStackCheck_ = true;
   bool hasResultsPointer_ = false;
   bool needsStackCheck_ = false;
@@ -527,6 +563,10 @@ class Compiler : public frontend::NullSink {
   std::vector<OutOfLineTrap> traps_;
   std::vector<OutOfLineSafepoint> safepoints_;
   std::vector<PooledConstant> constants_;
+  std::vector<HandlerScope> scopes_;
+  std::vector<abi::ScopeChange> scopeChanges_;
+  std::vector<LandingPad> pads_;
+  std::vector<int32_t> framePatches_;   // displacements to become minus the frame's size
 };
 
 }  // namespace wattle::compile::baseline

@@ -163,8 +163,9 @@ void Compiler::end(Ctl& c, bool fallthrough) {
   if (c.kind == frontend::ControlKind::Function) {
     if (fallthrough) placeResults(c);
     truncate(0);
-    if (fallthrough || c.label.target.used()) {
+    if (fallthrough || c.label.target.used() || c.label.pads != kNone32) {
       if (c.label.target.used()) as_.bind(c.label.target);
+      placePads(c.label);
       resetRegisters();
       emitReturn();
     }
@@ -219,8 +220,10 @@ void Compiler::end(Ctl& c, bool fallthrough) {
   }
   truncate(c.label.base);
   resetRegisters();
+  if (c.kind == frontend::ControlKind::Try || c.kind == frontend::ControlKind::TryTable) changeScope(scopes_[c.label.scope].parent);
   if (!c.label.hasFacts) return;   // nothing arrives: dead from here on
   as_.bind(c.label.target);
+  if (c.label.pads != kNone32) [[unlikely]] placePads(c.label);
   facts_ = c.label.facts;
   pushResults(c.results);
 }

@@ -156,10 +156,10 @@ void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
-  hasCalls_ = usesMemory_ = hasVectors_ = false;
+  hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = false;
   const uint8_t* end = instructions.data() + instructions.size();
   complete_ = scan(instructions.data(), end) == end;
-  if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = true;
+  if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = true;
 }
 
 namespace {
@@ -190,6 +190,7 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
     hasVectors_ |= at[0] == 0xfd;
   }
   if (skip.isCall) noteCall();
+  hasTry_ |= at[0] == 0x06 || at[0] == 0x1f;
   unsigned lebs = skip.lebs;
   switch (skip.step) {
     case Step::Steady:

@@ -22,6 +22,7 @@ class Prescan {
   bool hasCalls() const { return hasCalls_; }          // anything that may clobber caller-saved registers
   bool usesMemory() const { return usesMemory_; }      // loads or stores
   bool hasVectors() const { return hasVectors_; }      // some instruction with prefix 0xfd
+  bool hasTry() const { return hasTry_; }              // try or try_table
   bool complete() const { return complete_; }          // reached the end; otherwise assume the worst
   // Whether the loop whose opcode stands at `offset` of the scanned instructions has a call in it. Asked in ascending order, with a
   // cursor that starts at 0 (loops in dead code are never asked for).
@@ -52,6 +53,7 @@ class Prescan {
   bool hasCalls_ = false;
   bool usesMemory_ = false;
   bool hasVectors_ = false;
+  bool hasTry_ = false;
   bool complete_ = false;
 };
 

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
@@ -18,7 +19,7 @@ enum class ErrorKind : uint8_t {
   Limit,        // beyond an implementation limit
   Link,         // instantiation: a missing or mistyped import
   Trap,         // the guest trapped; `trap` and `backtrace` are set
-  Exception,    // the guest threw and nobody caught
+  Exception,    // the guest threw and nobody caught: see Exception::from
   Exit,         // the guest asked to end (WASI proc_exit); `exitCode` is set
   Resource,     // memory, code cache, address space, or a store's limit
   Argument,     // wrong use of this API: argument count or type, a handle of another store
@@ -51,6 +52,7 @@ struct Error {
   TrapCode trap = TrapCode::None;
   std::vector<Frame> backtrace{};
   int exitCode = 0;
+  std::shared_ptr<void> exception{};       // Exception: keeps it alive; opaque
 
   static Error make(ErrorKind kind, std::string message) {
     Error error;

@@ -39,6 +39,7 @@ class Memory;
 class Table;
 class Global;
 class Tag;
+class Exception;
 }  // namespace vm
 
 enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
@@ -237,6 +238,7 @@ using TableImpl = Table;
 using GlobalImpl = Global;
 using TagImpl = Tag;
 using InstanceImpl = Instance;
+using ExceptionImpl = Exception;
 }  // namespace vm
 
 class WATTLE_API Func {
@@ -288,6 +290,21 @@ class WATTLE_API Tag {
  public:
   static Tag create(Store& store, const FuncType& type);
   FuncType type() const;
+};
+
+// An exception that a guest threw, or that a host function is about to.
+class WATTLE_API Exception {
+  WATTLE_HANDLE(Exception)
+ public:
+  static Result<Exception> create(Store& store, const Tag& tag, std::span<const Val> values);
+  // What came out of a call: of an error of kind Exception.
+  static std::optional<Exception> from(const Error& error);
+  static std::optional<Exception> fromRef(Store& store, const Val& value);   // of an exnref
+  Tag tag() const;
+  std::vector<Val> values() const;
+  Val ref() const;                                        // as an exnref; valid while this handle or the guest holds it
+  // The error that a host callback returns to throw it in the guest. (Returning the error that a call came back with does the same.)
+  Error error() const;
 };
 
 class WATTLE_API Instance {
