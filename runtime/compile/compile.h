@@ -86,6 +86,7 @@ using HostEntry = uint32_t (*)(abi::VMContext* hostContext, abi::RawValue* value
 const void* hostStub(const frontend::FuncType& type, HostEntry entry);
 // Fill BuiltinTable::safepointStub and throwStub.
 const void* safepointStub();
+const void* allocationStub();
 const void* throwStub();
 
 }  // namespace wattle::compile

@@ -170,8 +170,10 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
 
 constexpr Gpr kVolatile[] = {Gpr::rax, Gpr::rcx, Gpr::rdx, Gpr::rsi, Gpr::rdi, Gpr::r8, Gpr::r9, Gpr::r10};
 
-// Every register a guest may hold a value in is as before when the guest goes on.
-void emitSafepointStub(x64::Assembler& as) {
+// Every register a guest may hold a value in is as before when the guest goes on. `body` makes the call and
+// jumps to where the stub traps if it failed; the trap's reason is for the caller to emit.
+template <class Body>
+void emitKeepingStub(x64::Assembler& as, Body&& body) {
   as.ensure(1024);
   as.push(Gpr::rbp);
   as.mov(w64, Gpr::rbp, Gpr::rsp);
@@ -180,19 +182,36 @@ void emitSafepointStub(x64::Assembler& as) {
   for (int32_t i = 0; i < 8; ++i) as.mov(w64, Mem(Gpr::rsp, 256 + 8 * i), kVolatile[i]);
   for (int32_t i = 0; i < 16; ++i) as.movups(Mem(Gpr::rsp, 16 * i), static_cast<Xmm>(i));
   as.mov(w64, Gpr::rdi, kContext);
-  as.lea(w64, Gpr::rsi, Mem(Gpr::rbp, 16));
-  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, builtins)));
-  as.call(Mem(Gpr::rax, offsetof(abi::BuiltinTable, Safepoint)));
-  as.test(w32, Gpr::rax, Gpr::rax);
   x64::Label stop;
-  as.jcc(x64::Cond::ne, stop);
+  body(stop);
   for (int32_t i = 0; i < 8; ++i) as.mov(w64, kVolatile[i], Mem(Gpr::rsp, 256 + 8 * i));
   for (int32_t i = 0; i < 16; ++i) as.movups(static_cast<Xmm>(i), Mem(Gpr::rsp, 16 * i));
   as.leave();
   as.ret();
   as.bind(stop);
   as.ud2();
+}
+
+void emitSafepointStub(x64::Assembler& as) {
+  emitKeepingStub(as, [&](x64::Label& stop) {
+    as.lea(w64, Gpr::rsi, Mem(Gpr::rbp, 16));
+    as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, builtins)));
+    as.call(Mem(Gpr::rax, offsetof(abi::BuiltinTable, Safepoint)));
+    as.test(w32, Gpr::rax, Gpr::rax);
+    as.jcc(x64::Cond::ne, stop);
+  });
   as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
+}
+
+void emitAllocationStub(x64::Assembler& as) {
+  emitKeepingStub(as, [&](x64::Label& stop) {
+    as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, builtins)));
+    as.call(Mem(Gpr::rax, offsetof(abi::BuiltinTable, AllocateObject)));
+    as.test(w64, Gpr::rax, Gpr::rax);
+    as.jcc(x64::Cond::e, stop);
+    as.mov(w64, Gpr::r11, Gpr::rax);
+  });
+  as.emit8(static_cast<uint8_t>(abi::TrapReason::AllocationFailed));
 }
 
 // The exception is in rax, and the return address lies in the throwing function (or host stub). rbx, r12 and r15 are those of the
@@ -284,6 +303,10 @@ const void* safepointStub() {
 
 const void* throwStub() {
   return stub("throw", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitThrowStub(as); });
+}
+
+const void* allocationStub() {
+  return stub("allocation", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitAllocationStub(as); });
 }
 
 const void* trapExit() {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/compile/compile.h"
+#include "runtime/vm/gc_builtins.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/memory.h"
@@ -128,6 +129,8 @@ const abi::BuiltinTable& builtinTable() {
   static const abi::BuiltinTable table = [] {
     abi::BuiltinTable t;
     t.safepointStub = compile::safepointStub();
+    t.allocationStub = compile::allocationStub();
+    addGcBuiltins(t);
     t.throwStub = compile::throwStub();
     t.MemoryGrow = memoryGrow;
     t.MemoryFill = memoryFill;

@@ -34,6 +34,7 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
     }
     case RefKind::Extern:
     case RefKind::Any:
+      if ((reference & (abi::kGcAlignment - 1)) == 0) heapObjects_.push_back(reference);
       if (store_.externs_.contains(reference)) store_.externs_.slots_[reference >> 3].marked = true;
       break;
     case RefKind::Exn: mark(Exception::from(reference)); break;
@@ -43,15 +44,19 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
 void Tracer::markConservatively(uint64_t word) {
   if (visitor_) return visitor_->stackWord(word);
   if ((word & 7) == 2) mark(word, RefKind::Extern);
+  if (store_.gc_ && word != 0 && store_.gc_->isObject(word)) heapObjects_.push_back(word);
   if (Object* object = find(word)) mark(object);
 }
 
 void Tracer::drain() {
-  while (!pending_.empty()) {
-    Object* object = pending_.back();
-    pending_.pop_back();
-    object->trace(*this);
-  }
+  do {
+    while (!pending_.empty()) {
+      Object* object = pending_.back();
+      pending_.pop_back();
+      object->trace(*this);
+    }
+    if (store_.gc_) store_.gc_->markFrom(heapObjects_, this);
+  } while (!pending_.empty());
 }
 
 Object* Tracer::find(uintptr_t address) {
@@ -99,7 +104,18 @@ bool Store::scanStack(Tracer& tracer) {
 bool Store::traceAll(Tracer& tracer) {
   if (!scanStack(tracer)) return false;
   for (Object* o = objects_; o; o = o->next_) o->trace(tracer);
+  traceWords(tracer);
   return true;
+}
+
+// What the host holds without a handle: pinned words, and values in passing.
+void Store::traceWords(Tracer& tracer) {
+  for (const Pin& pin : pins_) {
+    if (!pin.object) tracer.mark(pin.word, RefKind::Any);
+  }
+  for (const GcRoots* roots = gcRoots; roots; roots = roots->outer()) {
+    for (const abi::RawValue& value : roots->values()) tracer.markConservatively(value.words[0]);
+  }
 }
 
 void Store::collect(bool releasePins) {
@@ -111,6 +127,8 @@ void Store::collect(bool releasePins) {
   for (Object* o = objects_; o; o = o->next_) {
     if (o->handles_ != 0 || o->pinned_) tracer.mark(o);
   }
+  traceWords(tracer);
+  if (gc_) gc_->beginMarking();
   tracer.drain();
 
   Object* dead = nullptr;
@@ -138,10 +156,20 @@ void Store::collect(bool releasePins) {
     }
     slot.marked = false;
   }
+  if (gc_) gc_->sweep(0);
+  pruneTypes();
   dispose(dead);
   deadValues.clear();
   collectAt_ = std::max<size_t>(1024, objectCount() * 2);
   collecting_ = false;
+}
+
+void Store::pruneTypes() {
+  std::vector<const Module*> modules;
+  for (Object* o = objects_; o; o = o->next_) {
+    if (auto* instance = dynamic_cast<Instance*>(o)) modules.push_back(&instance->module());
+  }
+  gcTypes.prune(modules, gc_ ? gc_->typesSeen() : std::unordered_set<uint32_t>());
 }
 
 void Store::dispose(Object* list) {
@@ -181,14 +209,17 @@ void Store::pin(uint64_t reference, RefKind kind) {
     auto& slot = externs_.slots_[reference >> 3];
     if (slot.pinned) return;
     slot.pinned = true;
-    pins_.push_back({nullptr, static_cast<uint32_t>(reference >> 3)});
+    pins_.push_back({nullptr, static_cast<uint32_t>(reference)});
+  } else if (kind != RefKind::Exn && (reference & (abi::kGcAlignment - 1)) == 0) {
+    pins_.push_back({nullptr, static_cast<uint32_t>(reference)});
   }
 }
 
 void Store::unpin(size_t mark) {
   for (size_t i = mark; i < pins_.size(); ++i) {
     const Pin& pin = pins_[i];
-    (pin.object ? pin.object->pinned_ : externs_.slots_[pin.externIndex].pinned) = false;
+    if (pin.object) pin.object->pinned_ = false;
+    else if ((pin.word & 7) == 2) externs_.slots_[pin.word >> 3].pinned = false;
   }
   pins_.resize(mark);
 }

@@ -40,6 +40,7 @@ class Tracer {
   RootVisitor* visitor_ = nullptr;
   std::optional<std::vector<Extent>> extents_;  // ascending; made at first need
   std::vector<Object*> pending_;
+  std::vector<uint64_t> heapObjects_;  // references to objects of the GC heap that are yet to be marked
 };
 
 }  // namespace wattle::vm

@@ -6,6 +6,8 @@
 
 #include "frontend/binary/reader.h"
 #include "frontend/opcodes.h"
+#include "runtime/vm/store.h"
+#include "runtime/vm/traps.h"
 
 namespace wattle::vm {
 
@@ -34,9 +36,7 @@ class Machine {
     for (;;) {
       uint8_t opcode = reader_.byte();
       if (opcode == code(Op::End) || !reader_.ok()) break;
-      if (!step(opcode)) {
-        return std::unexpected(Error::make(ErrorKind::Unsupported, "garbage collection in a constant expression"));
-      }
+      if (!step(opcode)) return std::unexpected(trapError(trap_));
     }
     return stack_.back();
   }
@@ -58,6 +58,7 @@ class Machine {
       case code(Op::I64Sub): return binary<uint64_t>([](uint64_t a, uint64_t b) { return a - b; });
       case code(Op::I64Mul): return binary<uint64_t>([](uint64_t a, uint64_t b) { return a * b; });
       case 0xfd: return vectorConstant();
+      case 0xfb: return aggregate();
       default: return false;
     }
   }
@@ -77,6 +78,94 @@ class Machine {
     return true;
   }
 
+  // --- structures and arrays ----------------------------------------------------------------------------------------
+
+  bool aggregate() {
+    const uint32_t opcode = reader_.u32();
+    switch (opcode) {
+      case code(Op::RefI31):
+        stack_.back() = fromWord(static_cast<uint32_t>(stack_.back().words[0]) << 1 | 1);
+        return true;
+      case code(Op::AnyConvertExtern):
+      case code(Op::ExternConvertAny): return true;  // the same word
+      case code(Op::StructNew): return newStruct(false, false);
+      case code(Op::StructNewDefault): return newStruct(true, false);
+      case code(Op::StructNewDesc): return newStruct(false, true);
+      case code(Op::StructNewDefaultDesc): return newStruct(true, true);
+      case code(Op::ArrayNew): return newArray(false);
+      case code(Op::ArrayNewDefault): return newArray(true);
+      case code(Op::ArrayNewFixed): return newArrayFixed();
+      default: return fail(abi::TrapReason::Unreachable);
+    }
+  }
+
+  bool fail(abi::TrapReason reason) {
+    trap_ = reason;
+    return false;
+  }
+
+  GcHeap* heap() { return instance_.store()->gcHeap(); }
+  uint32_t canonicalId(uint32_t type) const { return instance_.module().typeIds()[type]; }
+  const frontend::SubType& type(uint32_t id) const { return TypeRegistry::process().entry(id).type; }
+  static void store(void* to, abi::Storage storage, const RawValue& value) {
+    std::memcpy(to, value.bytes, abi::sizeOf(storage));
+  }
+
+  // The operands stay on the stack, and so are roots, until the object is made.
+  bool newStruct(bool isDefault, bool withDescriptor) {
+    const uint32_t id = canonicalId(reader_.u32());
+    const size_t count = isDefault ? 0 : type(id).fields.size();
+    if (withDescriptor && stack_.back().ref == 0) return fail(abi::TrapReason::NullDescriptor);
+    const uint64_t object = heap() ? heap()->allocateStruct(id) : 0;
+    if (!object) return fail(abi::TrapReason::AllocationFailed);
+    if (withDescriptor) {
+      *heap()->at<uint32_t>(object, abi::kGcDescriptorAt) = static_cast<uint32_t>(stack_.back().ref);
+      stack_.pop_back();
+    }
+    const RawValue* values = stack_.data() + stack_.size() - count;
+    if (!isDefault) {
+      auto kindOf = [](uint32_t i) { return TypeRegistry::process().entry(i).type.kind; };
+      abi::layOutStruct(type(id), kindOf, [&](uint32_t field, abi::Storage storage, uint32_t offset) {
+        store(heap()->at<uint8_t>(object, offset), storage, values[field]);
+      });
+    }
+    stack_.resize(stack_.size() - count);
+    return push(object);
+  }
+
+  uint64_t makeArray(uint32_t id, uint32_t length) {
+    const uint64_t array = heap() ? heap()->allocateArray(id, length) : 0;
+    if (!array) fail(abi::TrapReason::AllocationFailed);
+    return array;
+  }
+
+  bool newArray(bool isDefault) {
+    const uint32_t id = canonicalId(reader_.u32());
+    const auto length = static_cast<uint32_t>(stack_.back().i32);
+    stack_.pop_back();
+    const uint64_t array = makeArray(id, length);
+    if (!array) return false;
+    if (isDefault) return push(array);
+    const abi::Storage storage = storageOf(type(id).fields[0].type);
+    auto* items = heap()->at<uint8_t>(array, abi::kGcHeader);
+    for (uint32_t i = 0; i < length; ++i) store(items + uint64_t{i} * abi::sizeOf(storage), storage, stack_.back());
+    stack_.back() = fromWord(array);
+    return true;
+  }
+
+  bool newArrayFixed() {
+    const uint32_t id = canonicalId(reader_.u32());
+    const uint32_t length = reader_.u32();
+    const uint64_t array = makeArray(id, length);
+    if (!array) return false;
+    const abi::Storage storage = storageOf(type(id).fields[0].type);
+    auto* items = heap()->at<uint8_t>(array, abi::kGcHeader);
+    const RawValue* values = stack_.data() + stack_.size() - length;
+    for (uint32_t i = 0; i < length; ++i) store(items + uint64_t{i} * abi::sizeOf(storage), storage, values[i]);
+    stack_.resize(stack_.size() - length);
+    return push(array);
+  }
+
   bool push(uint64_t word) {
     stack_.push_back(fromWord(word));
     return true;
@@ -94,6 +183,8 @@ class Machine {
   Instance& instance_;
   frontend::Reader reader_;
   std::vector<RawValue> stack_;
+  GcRoots roots_{*instance_.store(), stack_};
+  abi::TrapReason trap_ = abi::TrapReason::Unreachable;
 };
 
 }  // namespace

@@ -29,6 +29,9 @@ Instance* Instance::allocate(Store& store, const std::shared_ptr<Module>& module
   context->builtins = &builtinTable();
   context->typeIds = module->typeIds().data();
   context->instance = instance;
+  context->gcHeap = store.gcBase();
+  context->typeRows = TypeRegistry::process().rows();
+  store.gcTypes.retain(*module);
   return instance;
 }
 

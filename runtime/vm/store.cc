@@ -1,6 +1,7 @@
 #include "runtime/vm/store.h"
 
 #include "runtime/vm/function.h"
+#include "runtime/vm/instance.h"
 
 namespace wattle::vm {
 
@@ -12,6 +13,7 @@ Object::Object(Store& store) : store_(&store), next_(store.objects_) {
 Store::Store(std::shared_ptr<Engine> engine, const StoreLimits& limits)
     : engine_(std::move(engine)), cells_(std::make_shared<StoreCells>()), limits_(limits) {
   cells_->context.store = this;
+  cells_->context.gcCursor = cells_->context.gcLimit = 0;
 }
 
 Store::~Store() {
@@ -22,6 +24,21 @@ Store::~Store() {
   objects_ = nullptr;
   dispose(all);
   auto values = std::move(externs_);
+}
+
+uint8_t* Store::gcBase() const {
+  alignas(16) static constexpr uint8_t kNone[64] = {};   // null is read as an object of no type, never written
+  return gc_ ? gc_->base() : const_cast<uint8_t*>(kNone);
+}
+
+GcHeap* Store::gcHeap() {
+  if (gc_) return gc_.get();
+  gc_ = GcHeap::create(*this, limits_.maxGcHeapBytes, limits_.gcStress);
+  if (!gc_) return nullptr;
+  for (Object* o = objects_; o; o = o->next_) {
+    if (auto* instance = dynamic_cast<Instance*>(o)) instance->context()->gcHeap = gc_->base();
+  }
+  return gc_.get();
 }
 
 Result<HostFunction*> Store::hostFunction(const std::shared_ptr<const HostDefinition>& definition) {

@@ -13,6 +13,7 @@
 #include "frontend/types.h"
 #include "runtime/compile/abi/vmcontext.h"
 #include "runtime/vm/engine.h"
+#include "runtime/vm/gc_heap.h"
 #include "runtime/vm/object.h"
 #include "runtime/vm/types.h"
 #include "wattle/wattle.hpp"
@@ -110,6 +111,15 @@ class Store {
   }
   ExternTable& externs() { return externs_; }
 
+  // --- structures and arrays (gc_heap.h) -----------------------------------------------------------------------------
+  // nullptr while nothing has been allocated.
+  GcHeap* gc() const { return gc_.get(); }
+  // Makes it at first need; nullptr: no address space.
+  GcHeap* gcHeap();
+  uint8_t* gcBase() const;
+  GcTypes gcTypes;
+  const GcRoots* gcRoots = nullptr;  // innermost
+
   // --- stack and interruption (interrupt.cc)
   // ---------------------------------------------------------------------------- Calls from the host into the guest
   // that have not returned.
@@ -132,13 +142,15 @@ class Store {
   friend class Tracer;
   // What keeps a reference that the host holds as a bare Val.
   struct Pin {
-    Object* object;  // nullptr: an external reference
-    uint32_t externIndex;
+    Object* object;  // nullptr: a word
+    uint32_t word;   // an external reference, or one to an object of the GC heap
   };
   void unpin(size_t mark);
   friend bool markRoots(Store& store, RootVisitor& visitor);
   // Every Object's references and every word of the stack. False as scanStack.
   bool traceAll(Tracer& tracer);
+  void traceWords(Tracer& tracer);
+  void pruneTypes();
   // False when some of the guest's frames are on another thread's stack.
   bool scanStack(Tracer& tracer);
   // Closes and deletes the objects of the list; what has handles stays as a shell without a store.
@@ -155,6 +167,7 @@ class Store {
   unsigned scopes_ = 0;
   std::vector<Pin> pins_;
   ExternTable externs_;
+  std::unique_ptr<GcHeap> gc_;
   std::unordered_map<const HostDefinition*, HostFunction*> hostFunctions_;
   uintptr_t stackLimit_ = 0;
   uint64_t deadline_ = 0;  // the clock's ticket; 0: none

@@ -131,6 +131,7 @@ Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& 
     e.display.push_back(e.id);
     chunks_[e.id >> kChunkBits].load(std::memory_order_relaxed)[e.id & kChunkMask].store(&e, std::memory_order_release);
   }
+  for (size_t i = 0; i < types.size(); ++i) rows_.fill(group->entries[i]);  // now that all of the group have entries
   liveTypes_.fetch_add(types.size(), std::memory_order_relaxed);
   shard.groups.emplace(group->hash, group.get());
   return GroupRef(group.release());
@@ -183,10 +184,10 @@ const TypeEntry* TypeRegistry::find(uint32_t id) const {
 
 bool TypeRegistry::allocateIds(std::vector<uint32_t>& ids) {
   std::lock_guard lock(idMutex_);
-  if (ids.size() > freeIds_.size() + (kMaxIds - nextId_)) return false;
+  if (ids.size() > freeIds_.size() + (rows_.capacity() - std::min(nextId_, rows_.capacity()))) return false;
   for (uint32_t& id : ids) {
     // A freed number rests for a while: a table of twice the size needed costs 8 bytes a number.
-    if (freeIds_.size() > std::max<size_t>(kChunkMask, nextId_ / 2) || nextId_ == kMaxIds) {
+    if (freeIds_.size() > std::max<size_t>(kChunkMask, nextId_ / 2) || nextId_ >= rows_.capacity()) {
       id = freeIds_.front();
       freeIds_.pop_front();
       continue;
@@ -202,6 +203,7 @@ void TypeRegistry::releaseIds(const RecGroup& group) {
   std::lock_guard lock(idMutex_);
   for (uint32_t i = 0; i < group.count; ++i) {
     uint32_t id = group.entries[i].id;
+    rows_.clear(id);
     chunks_[id >> kChunkBits].load(std::memory_order_relaxed)[id & kChunkMask].store(nullptr,
                                                                                      std::memory_order_release);
     freeIds_.push_back(id);

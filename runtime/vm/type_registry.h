@@ -27,6 +27,7 @@
 #include "frontend/module.h"
 #include "frontend/types.h"
 #include "runtime/compile/compile.h"
+#include "runtime/vm/gc_types.h"
 #include "wattle/error.hpp"
 
 namespace wattle::vm {
@@ -107,6 +108,8 @@ class TypeRegistry {
   bool matches(frontend::HeapType sub, frontend::HeapType super) const;
 
   size_t typeCount() const { return liveTypes_.load(std::memory_order_relaxed); }
+  // What compiled code asks of types; by id.
+  const abi::VMTypeRow* rows() const { return rows_.rows(); }
 
  private:
   friend class GroupRef;
@@ -130,7 +133,8 @@ class TypeRegistry {
   std::array<Shard, kShards> shards_;
   std::array<std::atomic<Slot*>, (kMaxIds >> kChunkBits)> chunks_{};
   std::mutex idMutex_;
-  uint32_t nextId_ = 0;
+  uint32_t nextId_ = 1;  // 0 is no type
+  GcTypeTable rows_{kMaxIds};
   // Ids are used again in the order they were freed, so that a stale one is told from a live one for as long as
   // possible.
   std::deque<uint32_t> freeIds_;

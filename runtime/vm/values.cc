@@ -20,6 +20,23 @@ uint64_t canonicalReference(uint64_t word, frontend::ValType type) {
   return Function::canonical(reinterpret_cast<const abi::VMFuncRef*>(word))->word();
 }
 
+namespace {
+
+// An i31 or an object of the store's heap.
+bool isAggregateWord(Store& store, uint64_t word) {
+  if (word & 1) return word <= UINT32_MAX;
+  return store.gc() && store.gc()->isObject(word);
+}
+
+// Of a word in the any hierarchy.
+frontend::HeapType heapTypeOf(Store& store, uint64_t word) {
+  if (word & 1) return frontend::HeapType::abstract(frontend::AbstractHeap::I31);
+  if (word & (abi::kGcAlignment - 1)) return frontend::HeapType::abstract(frontend::AbstractHeap::Any);
+  return frontend::HeapType::index(store.gc()->typeOf(word));
+}
+
+}  // namespace
+
 std::optional<Error> checkReference(Store& store, uint64_t word, frontend::ValType type) {
   if (word == 0) {
     if (type.isNullable()) return std::nullopt;
@@ -37,12 +54,22 @@ std::optional<Error> checkReference(Store& store, uint64_t word, frontend::ValTy
       return mismatch(toString(toApi(registry.funcType(reference->typeId))), type);
     }
     case RefKind::Extern:
+      if (isAggregateWord(store, word)) return std::nullopt;   // by extern.convert_any
       if (store.externs().contains(word)) return std::nullopt;
       return Error::make(ErrorKind::Argument, "an external reference that is not of this store or no longer valid");
     case RefKind::Exn:
       if (type.heap() == frontend::HeapType::abstract(frontend::AbstractHeap::NoExn)) return mismatch("an exception", type);
       if (Exception::from(word)->store() == &store) return std::nullopt;
       return Error::make(ErrorKind::Argument, "an exception of another store");
+    case RefKind::Any: {
+      if (!isAggregateWord(store, word) && !store.externs().contains(word)) {
+        return Error::make(ErrorKind::Argument, "a reference that is not of this store or no longer valid");
+      }
+      auto heap = heapTypeOf(store, word);
+      auto actual = frontend::ValType::ref(heap, false, heap.isIndex());
+      if (registry.matches(actual, type)) return std::nullopt;
+      return mismatch(toString(toApi(actual)), type);
+    }
     default: return Error::make(ErrorKind::Unsupported, fmt::format("values of type {}", toString(toApi(type))));
   }
 }

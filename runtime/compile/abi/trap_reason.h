@@ -27,6 +27,7 @@ namespace wattle::abi {
   X(NullArrayReference, "null array reference")                             \
   X(NullExceptionReference, "null exception reference")                     \
   X(CastFailure, "cast failure")                                            \
+  X(DescriptorCastFailure, "descriptor cast failure")                       \
   X(ArrayOutOfBounds, "out of bounds array access")                         \
   X(AllocationFailed, "allocation failed: the heap's limit is reached")     \
   X(UnalignedAtomic, "unaligned atomic")                                    \

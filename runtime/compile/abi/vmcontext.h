@@ -27,6 +27,7 @@
 namespace wattle::abi {
 
 struct VMContext;
+struct VMTypeRow;
 struct BuiltinTable;
 struct UnwindState;       // handlers.h
 
@@ -54,6 +55,10 @@ struct VMStoreContext {
   int64_t fuel;                        // counts up towards 0 when code is compiled with fuel; > 0: exhausted
   uintptr_t exitFrame;                 // rbp of the host stub that last left the guest (0: none): where a backtrace resumes
   void* store;                         // vm::Store
+  // The GC heap's bump allocation (vm::GcHeap): offsets from VMContext::gcHeap. Both 0 while there is no heap.
+  uint64_t gcCursor;
+  uint64_t gcLimit;
+  uint64_t gcRequest;                  // bytes that AllocateObject is asked for; where other builtins leave a reference
   struct VMException* pendingException;  // on its way from a host stub to the throw stub, or out of the guest uncaught
 };
 
@@ -104,8 +109,9 @@ struct VMContext {
   VMMemory* memory0;
   const uint32_t* typeIds;         // canonical id by module type index
   void* instance;                  // vm::Instance; nullptr for the context of a host function
-  uint64_t* gcHeap;                // base of the store's GC heap
+  uint8_t* gcHeap;                 // base of the store's GC heap; while there is none, a few zeros that null may be read at
   void* hostFunction;              // vm::HostFunction for the context of a host function, else nullptr
+  const VMTypeRow* typeRows;       // of all types in the process, by canonical id (abi/gc.h)
 };
 
 // Offsets of the variable part for one module.
@@ -154,6 +160,14 @@ class Layout {
   X(Unwind, uint32_t, (UnwindState*, VMException*, uintptr_t frame, VMContext*))                \
   /* subtype test of call_indirect and casts: canonical ids */                                  \
   X(IsSubtype, uint32_t, (uint32_t sub, uint32_t super))                                       \
+  /* GC objects (abi/gc.h). AllocateObject is called by the allocation stub: gcRequest bytes of zeros; 0: the heap's limit is reached */ \
+  X(AllocateObject, uint64_t, (VMContext*))                                                    \
+  /* the new array is left in gcRequest */                                                     \
+  X(ArrayNewData, uint32_t, (VMContext*, uint64_t typeSegment /* type | segment << 32 */, uint64_t offset, uint64_t n)) /* status */ \
+  X(ArrayNewElem, uint32_t, (VMContext*, uint64_t typeSegment, uint64_t offset, uint64_t n)) /* status */ \
+  X(ArrayInitData, uint32_t, (VMContext*, uint64_t segment, uint64_t array, uint64_t dst, uint64_t src, uint64_t n)) /* status */ \
+  X(ArrayInitElem, uint32_t, (VMContext*, uint64_t segment, uint64_t array, uint64_t dst, uint64_t src, uint64_t n)) /* status */ \
+  X(ArrayCopy, uint32_t, (VMContext*, uint64_t dstArray, uint64_t dst, uint64_t srcArray, uint64_t src, uint64_t n)) /* status */ \
   /* code of a function of a lazy module, called through its slot for the first time; nullptr: out of code memory */ \
   X(CompileLazy, const void*, (VMContext*, uint32_t functionIndex))                            \
   /* why [context->storeContext->stackLimit] was crossed; called by the safepoint stub. status */ \
@@ -161,6 +175,7 @@ class Layout {
 
 struct BuiltinTable {
   const void* safepointStub = nullptr;   // in the code cache: saves every register, calls Safepoint, traps on its status
+  const void* allocationStub = nullptr;  // likewise for AllocateObject; the reference is returned in r11
   const void* throwStub = nullptr;       // in the code cache: throws the VMException in rax; called, never returns
 #define WATTLE_X(name, result, params) result(*name) params = nullptr;
   WATTLE_BUILTINS(WATTLE_X)

@@ -47,6 +47,7 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
   positions_.clear();
   traps_.clear();
   safepoints_.clear();
+  allocations_.clear();
   constants_.clear();
   scope_ = abi::kNoScope;
   scopes_.clear();
@@ -233,6 +234,7 @@ void Compiler::emitOutOfLine() {
     if (s.isPrologue) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(frame) - 16);
     as_.jmp(s.back);
   }
+  emitAllocations();
   for (OutOfLineTrap& t : traps_) {
     as_.ensure(16);
     position(t.position);

@@ -11,8 +11,8 @@
 //   targets    An instruction followed by local.set/local.tee of a pinned local computes straight into that register.
 //   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
 //
-// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), integer.h, float.h,
-// simd*.h (arithmetic), references.cc (references, tables, bulk operations).
+// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), atomics.h, integer.h, float.h,
+// simd*.h (arithmetic), references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
 #pragma once
 
 #include <array>
@@ -24,6 +24,7 @@
 #include "frontend/validate/function_decoder.h"
 #include "frontend/validate/sink.h"
 #include "runtime/compile/abi/handlers.h"
+#include "runtime/compile/abi/gc.h"
 #include "runtime/compile/abi/registers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/abi/vmcontext.h"
@@ -169,31 +170,31 @@ class Compiler : public frontend::NullSink {
   void refAsNonNull(ValType);
   void brOnNull(uint32_t depth, ValType);
   void brOnNonNull(uint32_t depth, ValType);
-  void refEq() { refuse("garbage collection"); }
-  void refTest(ValType, ValType) { refuse("garbage collection"); }
-  void refCast(ValType, ValType) { refuse("garbage collection"); }
-  void brOnCast(uint32_t, ValType, ValType, bool) { refuse("garbage collection"); }
-  void anyConvertExtern(ValType) { refuse("garbage collection"); }
-  void externConvertAny(ValType) { refuse("garbage collection"); }
-  void refI31() { refuse("garbage collection"); }
-  void i31Get(bool) { refuse("garbage collection"); }
-  void refGetDesc(uint32_t, bool) { refuse("custom descriptors"); }
-  void refCastDescEq(ValType, ValType) { refuse("custom descriptors"); }
-  void brOnCastDescEq(uint32_t, ValType, ValType, bool) { refuse("custom descriptors"); }
-  void structNew(uint32_t, bool, bool) { refuse("garbage collection"); }
-  void structGet(uint32_t, uint32_t, Extend) { refuse("garbage collection"); }
-  void structSet(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayNew(uint32_t, bool) { refuse("garbage collection"); }
-  void arrayNewFixed(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayNewData(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayNewElem(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayGet(uint32_t, Extend) { refuse("garbage collection"); }
-  void arraySet(uint32_t) { refuse("garbage collection"); }
-  void arrayLen() { refuse("garbage collection"); }
-  void arrayFill(uint32_t) { refuse("garbage collection"); }
-  void arrayCopy(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayInitData(uint32_t, uint32_t) { refuse("garbage collection"); }
-  void arrayInitElem(uint32_t, uint32_t) { refuse("garbage collection"); }
+  void refEq();
+  void refTest(ValType from, ValType to);
+  void refCast(ValType from, ValType to);
+  void brOnCast(uint32_t depth, ValType from, ValType to, bool onFail);
+  void anyConvertExtern(ValType);
+  void externConvertAny(ValType);
+  void refI31();
+  void i31Get(bool isSigned);
+  void refGetDesc(uint32_t type, bool exact);
+  void refCastDescEq(ValType from, ValType to);
+  void brOnCastDescEq(uint32_t depth, ValType from, ValType to, bool onFail);
+  void structNew(uint32_t type, bool isDefault, bool withDescriptor);
+  void structGet(uint32_t type, uint32_t field, Extend extend);
+  void structSet(uint32_t type, uint32_t field);
+  void arrayNew(uint32_t type, bool isDefault);
+  void arrayNewFixed(uint32_t type, uint32_t count);
+  void arrayNewData(uint32_t type, uint32_t segment);
+  void arrayNewElem(uint32_t type, uint32_t segment);
+  void arrayGet(uint32_t type, Extend extend);
+  void arraySet(uint32_t type);
+  void arrayLen();
+  void arrayFill(uint32_t type);
+  void arrayCopy(uint32_t dstType, uint32_t srcType);
+  void arrayInitData(uint32_t type, uint32_t segment);
+  void arrayInitElem(uint32_t type, uint32_t segment);
 
   void tableGet(uint32_t table);
   void tableSet(uint32_t table);
@@ -480,6 +481,43 @@ class Compiler : public frontend::NullSink {
   void emitLandingPads();
   void emitHandlerTable();
 
+  // --- structures and arrays (aggregates.cc) ------------------------------------------------------------------------
+  struct FieldPlace {
+    abi::Storage storage;
+    int32_t offset;
+  };
+  struct StructLayout {
+    std::vector<FieldPlace> fields;
+    uint32_t size = 0;         // 0: not made yet
+  };
+  abi::Storage storageOf(ValType type) const;
+  abi::Storage elementOf(uint32_t type) const { return storageOf(module_.types[type].fields[0].type); }
+  const StructLayout& layoutOf(uint32_t type);
+  void allocateFixed(Gpr dst, Gpr base, uint32_t type, uint64_t bytes);
+  void allocateArray(Gpr dst, Gpr base, uint32_t type, Gpr length);
+  void addAllocation(Gpr dst, int32_t bytes);
+  void writeTypeId(Gpr base, uint32_t type);
+  void emitAllocations();      // their out-of-line parts
+  void holdValue(Operand& o);
+  void storeField(const Mem& at, abi::Storage s, const Operand& o);
+  void loadField(const Mem& at, abi::Storage s, Extend extend);
+  bool isZero(const Operand& o) const;
+  void nullCheck(Gpr r, TrapReason reason);   // of a reference of 32 bits
+  Mem elementAt(Operand& array, Operand& index, abi::Storage s);
+  void pushNewArray();
+  // --- tests of types (casts.cc) ------------------------------------------------------------------------------------
+  bool isStructure(frontend::HeapType heap) const;
+  bool isObjectType(frontend::HeapType heap) const;
+  Cond testType(Gpr r, ValType from, ValType to);
+  Cond testConstant(bool yes);
+  Cond testEq(Gpr r, bool nullable, bool mayBeNull);
+  Cond testI31(Gpr r, bool nullable, bool mayBeNull);
+  void loadTypeRow();
+  void testKind(frontend::CompositeKind kind);
+  void testTypeId(uint32_t type, bool exact);
+  void testDescriptor(Gpr r, Operand& descriptor, ValType from, ValType to);
+  void branchOnTest(uint32_t depth, const Operand& o, Cond yes, bool onFail);
+
   // --- traps and out-of-line code (compiler.cc) ---------------------------------------------------------------------
   void trapHere(TrapReason reason) {
     as_.ud2();
@@ -504,6 +542,13 @@ class Compiler : public frontend::NullSink {
     x64::Label label;
     x64::Label back;
     bool isPrologue;
+    uint64_t position;
+  };
+  struct OutOfLineAllocation {
+    x64::Label label;
+    x64::Label back;
+    Gpr dst;
+    int32_t bytes;             // -1: dst has the cursor as it would be
     uint64_t position;
   };
   struct PooledConstant {
@@ -562,6 +607,8 @@ class Compiler : public frontend::NullSink {
   std::vector<Position> positions_;
   std::vector<OutOfLineTrap> traps_;
   std::vector<OutOfLineSafepoint> safepoints_;
+  std::vector<OutOfLineAllocation> allocations_;
+  std::vector<StructLayout> structs_;   // by type index
   std::vector<PooledConstant> constants_;
   std::vector<HandlerScope> scopes_;
   std::vector<abi::ScopeChange> scopeChanges_;

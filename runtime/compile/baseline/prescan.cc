@@ -73,7 +73,10 @@ constexpr bool mayCall(Op op) {
   const auto& entry = frontend::info(op);
   if (entry.prefix == 0xfd) return false;
   if (entry.prefix == 0xfc) return entry.code >= 8 && entry.code <= 17 && op != Op::TableSize;
-  if (entry.prefix == 0xfb || entry.prefix == 0xfe) return true;
+  if (entry.prefix == 0xfb) {   // an allocation keeps all registers
+    return op == Op::ArrayNewData || op == Op::ArrayNewElem || op == Op::ArrayCopy || op == Op::ArrayInitData || op == Op::ArrayInitElem;
+  }
+  if (entry.prefix == 0xfe) return true;
   switch (entry.code) {
     case 0x08:
     case 0x09:

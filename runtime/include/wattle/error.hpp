@@ -31,7 +31,8 @@ enum class ErrorKind : uint8_t {
 enum class TrapCode : uint8_t {
   None, Unreachable, IntegerDivideByZero, IntegerOverflow, InvalidConversion, MemoryOutOfBounds, TableOutOfBounds,
   UndefinedElement, UninitializedElement, IndirectCallTypeMismatch, StackOverflow, NullFunctionReference, NullReference,
-  NullI31Reference, NullStructReference, NullArrayReference, NullExceptionReference, CastFailure, ArrayOutOfBounds,
+  NullI31Reference, NullStructReference, NullArrayReference, NullExceptionReference, CastFailure,
+  DescriptorCastFailure, ArrayOutOfBounds,
   AllocationFailed, UnalignedAtomic, ExpectedSharedMemory, NullDescriptor, OutOfMemory, OutOfFuel, Interrupted,
   UncaughtException, HostError,
 };

@@ -128,6 +128,8 @@ struct StoreLimits {
   uint64_t maxMemoryBytes = ~0ull;         // per memory
   uint64_t maxTableElements = 10'000'000;  // per table
   uint64_t maxInstances = ~0ull;
+  uint64_t maxGcHeapBytes = 4ull << 30;    // structures and arrays; 4 GiB is the most
+  uint32_t gcStress = 0;                   // for tests: collect at every so many allocations
 };
 
 // Asks the guests of a store to stop, from any thread or a signal handler; they trap with Interrupted. May outlive the store.
