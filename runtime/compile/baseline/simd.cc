@@ -154,6 +154,10 @@ void Compiler::binaryVector(VectorBinary op) {
 
 // dst = ~src
 void Compiler::complement(Xmm dst, Xmm src) {
+  if (dst == src && ctx_.cpu.has(x64::CpuFeature::avx512)) {
+    evex(kVpternlogd, dst, dst, dst);
+    return as_.emit8(0x55);
+  }
   as_.ones(kFloatScratch);
   as_.pxor(dst, src, kFloatScratch);
 }

@@ -75,6 +75,8 @@ inline constexpr Evex kVpopcntb{0x54, x64::Pp::p66, x64::Map::m38, 0};  // with 
 inline constexpr Evex kVpsraq{0xe2, x64::Pp::p66, x64::Map::m0f, 1};
 inline constexpr Evex kVpsraqImmediate{0x72, x64::Pp::p66, x64::Map::m0f, 1};  // /4 ib
 inline constexpr Evex kVpternlogd{0x25, x64::Pp::p66, x64::Map::m3a, 0};       // ib
+inline constexpr Evex kVpermi2b{0x75, x64::Pp::p66, x64::Map::m38, 0};         // with VBMI: dst's bytes select
+inline constexpr Evex kVpermt2b{0x7d, x64::Pp::p66, x64::Map::m38, 0};  // with VBMI: the second operand's bytes select
 inline constexpr Evex kVcvttps2udq{0x78, x64::Pp::np, x64::Map::m0f, 0};
 inline constexpr Evex kVcvttpd2udq{0x78, x64::Pp::np, x64::Map::m0f, 1};
 inline constexpr Evex kVcvtudq2ps{0x7a, x64::Pp::pf2, x64::Map::m0f, 0};

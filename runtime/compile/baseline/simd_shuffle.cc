@@ -248,6 +248,11 @@ void Compiler::shuffleAny(const Vectors& v, const Pattern& p) {
       return as_.pblendw(v.dst, aStays ? v.ra : v.dst, bStays ? v.rb : kT, mask);
     }
   }
+  if (ctx_.cpu.has(x64::CpuFeature::avx512Vbmi)) {
+    const bool inPlace = v.dst == v.ra;
+    loadVector(inPlace ? kT : v.dst, constantOf(p));
+    return inPlace ? evex(kVpermt2b, v.dst, kT, v.rb) : evex(kVpermi2b, v.dst, v.ra, v.rb);
+  }
   const auto a = constantOf(ofA), b = constantOf(ofB);
   as_.pshufb(kT, v.rb, pooled(b.low, b.high, true));
   as_.pshufb(v.dst, v.ra, pooled(a.low, a.high, true));
