@@ -154,18 +154,43 @@ GuardedPool::Slot GuardedPool::takeCold() {
 GuardedPool::Slot GuardedPool::takeWarm(uint64_t key) {
   const auto list = warm_.find(key);
   if (list == warm_.end()) return {};
-  const Slot slot = list->second.back();
-  list->second.pop_back();
+  warmKeys_.splice(warmKeys_.end(), warmKeys_, list->second.key);
+  if (list->second.slots.empty()) return {};
+  const Slot slot = list->second.slots.back();
+  list->second.slots.pop_back();
   leaveKept(slot.kept);
-  if (list->second.empty()) warm_.erase(list);
   warmCount_.fetch_sub(1, std::memory_order_relaxed);
   return slot;
 }
 
+void GuardedPool::putWarm(uint64_t key, const Slot& slot) {
+  const auto [list, isNew] = warm_.try_emplace(key);
+  if (isNew) {
+    list->second.key = warmKeys_.insert(warmKeys_.end(), key);
+  } else {
+    warmKeys_.splice(warmKeys_.end(), warmKeys_, list->second.key);
+  }
+  list->second.slots.push_back(slot);
+  warmCount_.fetch_add(1, std::memory_order_relaxed);
+}
+
+// One of the kind that has not been used for the longest time.
 GuardedPool::Taken GuardedPool::takeAnyWarm() {
-  if (warm_.empty()) return {};
-  const uint64_t key = warm_.begin()->first;
-  return {takeWarm(key), false, mappingsFor(key)};
+  while (!warmKeys_.empty()) {
+    const uint64_t key = warmKeys_.front();
+    std::vector<Slot>& slots = warm_[key].slots;
+    if (slots.empty()) {
+      warm_.erase(key);
+      warmKeys_.pop_front();
+      continue;
+    }
+    const Slot slot = slots.back();
+    slots.pop_back();
+    leaveKept(slot.kept);
+    warmCount_.fetch_sub(1, std::memory_order_relaxed);
+    return {slot, false, mappingsFor(key)};
+  }
+  return {};
 }
 
 // A slot just as wanted; or one that is cold; or, when there are none or no mappings for them, one that somebody else
@@ -177,7 +202,7 @@ std::expected<GuardedPool::Taken, std::string> GuardedPool::take(uint64_t key, u
     taken = {};
     if (mappingsAllow(mappings)) {
       taken.slot = takeCold();
-      if (taken.slot.super == nullptr && warm_.empty()) {
+      if (taken.slot.super == nullptr && warmCount_.load(std::memory_order_relaxed) == 0) {
         if (auto reserved = reserveSuper(); !reserved) return std::unexpected(reserved.error());
         taken.slot = takeCold();
       }
@@ -264,8 +289,7 @@ void GuardedPool::release(const Slot& slot, uint64_t accessible, uint64_t initia
   } else {
     const std::lock_guard hold(lock_);
     --liveCount_;
-    warm_[key].push_back(clean);
-    warmCount_.fetch_add(1, std::memory_order_relaxed);
+    putWarm(key, clean);
   }
   coolSurplus();
 }
@@ -294,7 +318,13 @@ void GuardedPool::forgetImage(uint64_t id, uint64_t bytes) {
     {
       const std::lock_guard hold(lock_);
       slot = takeWarm(key);
-      if (slot.super == nullptr) return;
+      if (slot.super == nullptr) {
+        if (const auto list = warm_.find(key); list != warm_.end()) {
+          warmKeys_.erase(list->second.key);
+          warm_.erase(list);
+        }
+        return;
+      }
       ++liveCount_;
     }
     cool(slot, mappingsFor(key));

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 #include <expected>
+#include <list>
 #include <mutex>
 #include <string>
 #include <unordered_map>
@@ -50,6 +51,10 @@ class GuardedPool {
 
  private:
   GuardedPool() = default;
+  struct WarmList {
+    std::vector<Slot> slots;  // may be empty
+    std::list<uint64_t>::iterator key;
+  };
   struct Taken {
     Slot slot;
     bool ready = false;     // warm, and just as wanted
@@ -57,6 +62,7 @@ class GuardedPool {
   };
   std::expected<Taken, std::string> take(uint64_t key, unsigned mappings);
   Slot takeWarm(uint64_t key);
+  void putWarm(uint64_t key, const Slot& slot);
   Taken takeAnyWarm();
   Slot takeCold();
   std::expected<void, std::string> reserveSuper();
@@ -68,7 +74,8 @@ class GuardedPool {
   mutable std::mutex lock_;
   std::vector<Super*> supers_;
   size_t firstWithRoom_ = 0;
-  std::unordered_map<uint64_t, std::vector<Slot>> warm_;  // by keyOf(accessible bytes, image)
+  std::unordered_map<uint64_t, WarmList> warm_;  // by keyOf(accessible bytes, image)
+  std::list<uint64_t> warmKeys_;                 // of warm_, the longest unused first
   std::atomic<uint64_t> warmCount_{0};
   std::atomic<uint64_t> coldCount_{0};
   std::atomic<uint64_t> liveCount_{0};

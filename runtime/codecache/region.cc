@@ -103,15 +103,23 @@ void Region::releaseBlock(CodeBlock& block) {
   blockSlots_.release(slot);
   --blockCount_;
   if (!blockSlots_.groupEmpty(slot)) return;
-  if (spareBlockPages_ < kSpareBlockPages) {
-    ++spareBlockPages_;
-    return;
-  }
-  const uint32_t page = slot / 64;
-  if (madvise(blocks_ + page * 64, kPage, MADV_DONTNEED) == 0) {
-    residentBlockPages_[page / 64] &= ~(uint64_t{1} << (page % 64));
-  } else {
-    ++spareBlockPages_;
+  if (++spareBlockPages_ > 2 * kSpareBlockPages) returnBlockPages();
+}
+
+// Gives the empty pages of blocks back, the highest first (the lowest are the next to be used), until the permitted
+// number is left.
+void Region::returnBlockPages() {
+  for (uint32_t word = granules_ / 64 / 64; word-- > 0 && spareBlockPages_ > kSpareBlockPages;) {
+    uint64_t& resident = residentBlockPages_[word];
+    for (uint64_t left = resident; left != 0 && spareBlockPages_ > kSpareBlockPages;) {
+      const uint32_t bit = 63 - static_cast<uint32_t>(std::countl_zero(left));
+      const uint32_t page = word * 64 + bit;
+      left &= ~(uint64_t{1} << bit);
+      if (!blockSlots_.groupEmpty(page * 64)) continue;
+      if (madvise(blocks_ + size_t{page} * 64, kPage, MADV_DONTNEED) != 0) return;
+      resident &= ~(uint64_t{1} << bit);
+      --spareBlockPages_;
+    }
   }
 }
 

@@ -73,7 +73,7 @@ class Region {
   static constexpr uint32_t kFreeTag = 1u << 31;
   static constexpr uint32_t kPunchAtOnce = 256 << 10;  // a freed block this big returns its own pages, outside the lock
   static constexpr uint32_t kRetainPages = 256;        // wholly free pages kept at least
-  static constexpr uint32_t kSpareBlockPages = 64;     // same, of CodeBlocks
+  static constexpr uint32_t kSpareBlockPages = 64;     // same, of CodeBlocks (up to twice that, between clean-ups)
   static constexpr int kPunchesAtATime = 32;           // system calls made with the lock held
 
   struct PageRange {
@@ -99,6 +99,7 @@ class Region {
   void returnTablePages(PageRange pages);
   CodeBlock* takeBlock();
   void releaseBlock(CodeBlock& block);
+  void returnBlockPages();
   uint32_t retainLimit() const { return std::max(kRetainPages, trackedPages_ / 16); }
 
   const uint32_t index_;

@@ -1,3 +1,5 @@
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -258,6 +260,28 @@ TEST(CodeCache, AMillionBlocksInThreeMappings) {
   const Stats after = cache().stats();
   EXPECT_EQ(after.bytesUsed, before.bytesUsed);
   EXPECT_LE(after.bytesCommitted, before.bytesCommitted + 2 * kMiB) << "pages went back to the system";
+}
+
+long pageFaults() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return usage.ru_minflt;
+}
+
+// Making and dropping modules, round after round, must not return pages only to fault them in again; neither from the
+// start nor after very many modules have been dropped.
+TEST(CodeCache, SteadyRoundsCauseNoPageFaults) {
+  if (kScale != 1) GTEST_SKIP() << "the sanitizers' own memory faults";
+  for (const uint32_t blocksBefore : {0u, 300'000u}) {
+    std::vector<CodeRef> blocks;
+    for (uint32_t i = 0; i < blocksBefore; ++i) blocks.push_back(makeReturn(i, 300 + i % 400));
+    for (size_t i = blocks.size(); i > 1; --i) std::swap(blocks[i - 1], blocks[i * 2654435761u % i]);
+    blocks.clear();
+    for (uint32_t i = 0; i < 100; ++i) (void)makeReturn(i, 500 + i % 512);
+    const long before = pageFaults();
+    for (uint32_t i = 0; i < 50'000; ++i) (void)makeReturn(i, 500 + i % 512);
+    EXPECT_LT(pageFaults() - before, 500);
+  }
 }
 
 }  // namespace

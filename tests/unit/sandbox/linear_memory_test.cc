@@ -1,5 +1,7 @@
 #include "sandbox/linear_memory.h"
 
+#include <sys/resource.h>
+
 #include <algorithm>
 #include <atomic>
 #include <cstring>
@@ -158,6 +160,29 @@ TEST_P(EitherBounds, AForkedChildHasItsOwnCopy) {
             }),
             0);
   EXPECT_EQ(memory.base()[7], 1);
+}
+
+// A round of create, touch and drop should find the pages of the round before.
+TEST_P(EitherBounds, RoundsReuseTouchedPages) {
+  if (kSanitized) GTEST_SKIP() << "the sanitizers' own memory faults";
+  {
+    // Others were here before: their slots wait too.
+    std::vector<LinearMemory> others;
+    for (int i = 0; i < 300; ++i) others.push_back(make(kPageBytes, GetParam()));
+  }
+  const auto round = [] {
+    LinearMemory memory = make(4 * kPageBytes, GetParam());
+    for (const uint64_t offset : {1024u, 5000u, 70000u}) {
+      EXPECT_EQ(memory.base()[offset], 0);
+      memory.base()[offset] = 1;
+    }
+  };
+  for (int i = 0; i < 200; ++i) round();
+  rusage before{}, after{};
+  getrusage(RUSAGE_SELF, &before);
+  for (int i = 0; i < 10'000; ++i) round();
+  getrusage(RUSAGE_SELF, &after);
+  EXPECT_LT(after.ru_minflt - before.ru_minflt, 5'000);
 }
 
 TEST(GuardedMemory, TheGuardBeginsWhereTheMemoryEnds) {
