@@ -10,11 +10,13 @@
 // at the far end run empty; an arena that is empty is unmapped when the class has another such.
 //
 // Growing within the slot is free of charge. Beyond it the contents move to a slot of at least twice the size; pages
-// that hold only zeros are skipped, so a sparse memory does not become a dense one by moving. Above 64 MiB a memory is
-// a mapping of its own, which mremap enlarges without copying.
+// that hold only zeros are skipped, so a sparse memory does not become a dense one by moving. From 1 MiB on the pages
+// themselves are moved (mremap, untouched) to a mapping of the memory's own, which later growth enlarges in the same
+// way, as long as half of the mappings are free; above 64 MiB always.
 //
-// Zero before reuse: release() drops the pages up to the highest byte ever used, before the slot becomes free; behind
-// that byte nothing was ever written, since the generated code compares and the host keeps to bytes().
+// Zero before reuse: release() drops or overwrites (pages.cc) the pages up to the highest byte ever used, before the
+// slot becomes free; behind that byte nothing was ever written, since the generated code compares and the host keeps to
+// bytes(). Up to 64 slots a class, of those whose touched pages were kept, wait apart and are taken first.
 //
 // Arenas of small slots never get huge pages, which would give every touched slot two MiB.
 #include "sandbox/packed_pool.h"

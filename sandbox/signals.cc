@@ -4,27 +4,30 @@
 //                               │ yes                                          ▲
 //                               └─▶ hook(Fault&): guest code and a known guard? ─no
 //                                        │ yes: registers edited
-//                                        └─▶ return: the kernel resumes at the new rip, with the interrupted thread's
-//                                        signal mask
+//                                        └─▶ return: the kernel resumes at the new rip, the old signal mask
 //
-// How the handler is installed, and why:
-//   SA_SIGINFO   for the address and the registers.
-//   SA_ONSTACK   a fault may strike with little stack left, and a host (Go, Java, the sanitizers) may rely on its
-//   alternate stack. We install
-//                none ourselves: guest code checks its stack against a limit that leaves room for a signal frame.
-//   no SA_NODEFER, empty mask. We leave the handler only by returning, so the mask is restored by the kernel and the
-//   signal need not be open
-//                while we run. And it should not be: a fault inside the hook would then recurse until the stack ends,
-//                while a blocked synchronous signal ends the process at once, at the place of the bug.
+// How the handler is installed, and why.
+//
+// SA_SIGINFO: for the address and the registers.
+//
+// SA_ONSTACK: a fault may strike with little stack left, and a host (Go, Java, the sanitizers) may rely on its
+// alternate stack. We install none ourselves: guest code checks its stack against a limit that leaves room for a signal
+// frame.
+//
+// No SA_NODEFER, and an empty mask: we leave the handler only by returning, so the mask is restored by the kernel and
+// the signal need not be open while we run. And it should not be: a fault inside the hook would then recurse until the
+// stack ends, while a blocked synchronous signal ends the process at once, at the place of the bug.
 //
 // The chain. The handler that stood there before is called as the kernel would have called it: with its own mask
-// blocked (and its own signal open if it said SA_NODEFER), with three arguments or one. Where none stood:
-//   SIG_DFL      The default action is restored and we return. A fault of the processor strikes again at the same
-//   instruction, so the core dump shows
-//                it as it happened; a signal that somebody sent is sent to ourselves once more, and is delivered when
-//                we return.
-//   SIG_IGN      A sent signal is ignored. A fault of the processor cannot be ignored: the kernel kills the process,
-//   and so do we, as for SIG_DFL.
+// blocked (and its own signal open if it said SA_NODEFER), with three arguments or one, once if it said SA_RESETHAND.
+// Where none stood:
+//
+// SIG_DFL: the default action is restored and we return. A fault of the processor strikes again at the same
+// instruction, so the core dump shows it as it happened; a signal that somebody sent is sent to ourselves once more,
+// and is delivered when we return.
+//
+// SIG_IGN: a sent signal is ignored. A fault of the processor cannot be ignored: the kernel would kill the process, and
+// so do we, as for SIG_DFL.
 //
 // A sent signal (kill, raise, sigqueue: si_code <= 0) is never a trap, even when it arrives while the guest runs.
 #include "sandbox/signals.h"

@@ -22,17 +22,17 @@
 // in the code.
 //
 // PLACEMENT. Best fit over segregated lists (free_runs.h), coalescing at once; blocks are never moved, since return
-// addresses point into them.
-//   * A page is returned to the system when no live granule is on it, up to a small stock: max(1 MiB, 1/16 of the pages
-//   in use) a region. A
-//     block of 256 KiB or more returns its own pages as it is freed.
-//   * So the memory is at most 64 times the live bytes plus that stock, whatever a host does (one live granule a page:
-//   no allocator
-//     that does not move blocks can do better than such a factor).
-//   * Under churn, random sizes (log-uniform, 64 B to 64 KiB, or 64 B to 2 KiB) and random lifetimes around a constant
-//   live size, free bytes in
-//     committed pages stay under 1/8 of the committed bytes and the stock; 2 to 6 % are measured. The test asserts the
-//     bound.
+// addresses point into them. Three promises:
+//
+// (1) A page is returned to the system when no live granule is on it, up to a small stock: max(1 MiB, 1/16 of the pages
+// in use) a region. A block of 256 KiB or more returns its own pages as it is freed.
+//
+// (2) So memory is at most 64 times the live bytes plus that stock, whatever a host does. (One live granule a page: no
+// allocator that does not move blocks is without such a factor.)
+//
+// (3) Under churn, with random sizes and lifetimes around a constant live size, the free bytes in committed pages stay
+// under 1/8 of the committed bytes plus the stock. 2 to 6 % are measured; churn_test.cc asserts the bound for sizes
+// spread log-uniformly from 64 B to 64 KiB, for 64 B to 2 KiB, and for mostly small ones among large.
 //
 // THREADS. A lock per region, held for some 50 ns: find a run, set a few words. A thread stays with the region it last
 // used; where it meets another thread too often, another region is opened, up to one per processor (16 at most). No
@@ -41,14 +41,15 @@
 //
 // FORK. The views are shared mappings: after fork() both processes have the same pages. Neither may write where the
 // other's code is.
-//   * The child freezes every region that it inherits. Their code runs on; the writable view is gone (so nothing in the
-//   child can ever change
-//     the parent's code); freeing only counts; new code goes to new regions; a frozen region that has become empty is
-//     unmapped.
-//   * The parent must not *reuse* or return what was live at the fork while a child may still run it. It holds its
-//   regions: they take
-//     nothing new until a witness (fork_witness.h) says that every such child has exited or called exec. Blocks already
-//     allocated may be written: the child knows nothing of the code in them that is yet to come.
+//
+// The child freezes every region that it inherits. Their code runs on; the writable view is gone, so nothing in the
+// child can ever change the parent's code; freeing only counts; new code goes to new regions; a frozen region that has
+// become empty is unmapped.
+//
+// The parent must not *reuse* or return what was live at the fork while a child may still run it. It holds its regions:
+// they take nothing new until a witness (fork_witness.h) says that every such child has exited or called exec. Blocks
+// already allocated may be written: the child knows nothing of the code in them that is yet to come.
+//
 // posix_spawn, vfork and system() share nothing past exec and run none of this.
 //
 // Regions and tables, once made, stay at their addresses for the life of the process: a look-up that races with
