@@ -204,6 +204,12 @@ class Runner {
     // Custom sections that are wrong may be ignored.
     if (c.kind == K::MalformedCustom || c.kind == K::InvalidCustom) return pass();
     auto module = compile(c.module);
+    if (module && c.kind == K::Invalid && !options_.customDescriptors) {
+      frontend::Features features;
+      features.customDescriptors = false;
+      auto valid = frontend::validateModule(*c.module.bytes, features);
+      if (!valid) return passWith(c.message, Error::make(ErrorKind::Invalid, valid.error().message));
+    }
     if (c.kind == K::Malformed || c.kind == K::Invalid) {
       if (module) return fail(fmt::format("assert_{} ({}): the module is accepted", word, c.message));
       return judgeRefusal(c, word, module.error());
@@ -223,7 +229,7 @@ class Runner {
     passWith(c.message, error);
   }
 
-  // TODO(threads): commands of a thread run here and now, on this thread, with the script's own instances in reach.
+  // A store belongs to one thread and shares nothing with others yet: a script's thread runs here and now, to its end.
   void execute(const ThreadCommand& c) {
     uint32_t line = line_;
     run(c.commands);

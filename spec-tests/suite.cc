@@ -51,7 +51,8 @@ bool isExpectedToFail(const std::string& path, const SuiteOptions& options) {
 }
 
 ScriptOptions optionsFor(const std::string& path) {
-  return {.singleMemoryAndTable = path.find("proposals/threads/") != std::string::npos};
+  return {.singleMemoryAndTable = path.find("proposals/threads/") != std::string::npos,
+          .customDescriptors = path.find("custom-descriptors/") != std::string::npos};
 }
 
 // Where a failure is expected, a crash is one too: run in a child.
