@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "frontend/binary/const_expr.h"
+#include "frontend/binary/limits.h"
 #include "frontend/binary/module_decoder_impl.h"
 
 namespace wattle::frontend {
@@ -138,9 +139,9 @@ bool ModuleDecoder::customSection(uint64_t end) {
 }
 
 bool ModuleDecoder::functionSection() {
-  const uint32_t count = reader_.u32();
-  module_.functions.reserve(module_.functions.size() + reader_.reservable(count));
-  module_.functionTypes.reserve(module_.functions.capacity());
+  const uint32_t count = reader_.count(kMaxFunctions, "functions");
+  reader_.reserve(module_.functions, count);
+  reader_.reserve(module_.functionTypes, count);
   const TypeScope types = scope();
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Function function;
@@ -156,8 +157,8 @@ void ModuleDecoder::addFunction(const Function& function) {
 }
 
 bool ModuleDecoder::codeSection() {
-  const uint32_t count = reader_.u32();
-  bodies_.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxFunctions, "functions");
+  reader_.reserve(bodies_, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     const uint32_t size = reader_.length();
     bodies_.push_back({reader_.offset(), size});

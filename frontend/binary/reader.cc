@@ -53,6 +53,17 @@ uint32_t Reader::length() {
   return size;
 }
 
+uint32_t Reader::count(uint32_t most, const char* what) {
+  const uint64_t start = offset();
+  const uint32_t count = u32();
+  if (ok_ && count > most) {
+    failAt(start, ErrorKind::Limit,
+           "too many " + std::string(what) + ": " + std::to_string(count) + ", at most " + std::to_string(most));
+    return 0;
+  }
+  return count;
+}
+
 std::string_view Reader::bytes(uint64_t size) {
   if (remaining() < size) {
     unexpectedEnd();

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "frontend/binary/leb128.h"
 #include "frontend/error.h"
@@ -54,8 +55,14 @@ class Reader {
   std::string_view bytes(uint64_t size);
   std::string_view name();  // length-prefixed, checked UTF-8
   void skip(uint64_t size) { bytes(size); }
-  // How much to reserve for a vector of `count` elements: never more than the bytes left could hold.
-  size_t reservable(uint32_t count) const { return count < remaining() ? count : static_cast<size_t>(remaining()); }
+  // The length of a vector; more than `most` is an error.
+  uint32_t count(uint32_t most, const char* what);
+  // Makes room for `count` more elements, but never for more memory than a small multiple of the bytes that are left.
+  template <class T>
+  void reserve(std::vector<T>& elements, uint32_t count) const {
+    const uint64_t affordable = 16 + 8 * remaining() / sizeof(T);
+    elements.reserve(elements.size() + static_cast<size_t>(count < affordable ? count : affordable));
+  }
 
  private:
   template <unsigned N, class T>

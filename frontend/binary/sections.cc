@@ -1,4 +1,5 @@
 // Imports, tables, memories, tags, globals, exports and the start function.
+#include <algorithm>
 #include <bit>
 #include <functional>
 #include <string>
@@ -6,6 +7,7 @@
 #include <vector>
 
 #include "frontend/binary/const_expr.h"
+#include "frontend/binary/limits.h"
 #include "frontend/binary/module_decoder_impl.h"
 
 namespace wattle::frontend {
@@ -119,8 +121,8 @@ bool ModuleDecoder::readTagType(uint32_t& typeIndex) {
 // --- imports -------------------------------------------------------------------------------------
 
 bool ModuleDecoder::importSection() {
-  const uint32_t count = reader_.u32();
-  module_.imports.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxImports, "imports");
+  reader_.reserve(module_.imports, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Import import;
     import.module = reader_.name();
@@ -184,7 +186,7 @@ bool ModuleDecoder::importEntity(Import& import) {
 
 bool ModuleDecoder::tableSection() {
   constexpr uint8_t kWithInit = 0x40;
-  const uint32_t count = reader_.u32();
+  const uint32_t count = reader_.count(kMaxTables, "tables");
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Table table;
     const bool hasInit = reader_.peek() == kWithInit;
@@ -204,7 +206,7 @@ bool ModuleDecoder::tableSection() {
 }
 
 bool ModuleDecoder::memorySection() {
-  const uint32_t count = reader_.u32();
+  const uint32_t count = reader_.count(kMaxMemories, "memories");
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Memory memory;
     if (!readMemoryType(memory.type)) return false;
@@ -214,7 +216,7 @@ bool ModuleDecoder::memorySection() {
 }
 
 bool ModuleDecoder::tagSection() {
-  const uint32_t count = reader_.u32();
+  const uint32_t count = reader_.count(kMaxTags, "tags");
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Tag tag;
     if (!readTagType(tag.typeIndex)) return false;
@@ -225,8 +227,8 @@ bool ModuleDecoder::tagSection() {
 
 // An initializer may name the globals before it: exactly those that module_ has while it is read.
 bool ModuleDecoder::globalSection() {
-  const uint32_t count = reader_.u32();
-  module_.globals.reserve(module_.globals.size() + reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxGlobals, "globals");
+  reader_.reserve(module_.globals, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     Global global;
     if (!readGlobalType(global.type) || !constExpr(global.type.type, global.init)) return false;
@@ -239,9 +241,9 @@ bool ModuleDecoder::exportSection() {
   static constexpr const char* kNames[kKinds] = {"function", "table", "memory", "global", "tag"};
   const size_t counts[kKinds] = {module_.functions.size(), module_.tables.size(), module_.memories.size(),
                                  module_.globals.size(), module_.tags.size()};
-  const uint32_t count = reader_.u32();
-  module_.exports.reserve(reader_.reservable(count));
-  NameSet names(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxExports, "exports");
+  reader_.reserve(module_.exports, count);
+  NameSet names(std::min<uint64_t>(count, reader_.remaining()));
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     const uint64_t start = reader_.offset();
     const std::string_view name = reader_.name();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "frontend/binary/const_expr.h"
+#include "frontend/binary/limits.h"
 #include "frontend/binary/module_decoder_impl.h"
 
 namespace wattle::frontend {
@@ -17,8 +18,8 @@ constexpr ValType kFunctionItem = ValType::ref(HeapType::abstract(AbstractHeap::
 }  // namespace
 
 bool ModuleDecoder::elementSection() {
-  const uint32_t count = reader_.u32();
-  module_.elements.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxElementSegments, "element segments");
+  reader_.reserve(module_.elements, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     ElementSegment segment;
     if (!elementSegment(segment)) return false;
@@ -65,7 +66,7 @@ bool ModuleDecoder::checkElementTable(const ElementSegment& segment, uint64_t of
 
 bool ModuleDecoder::elementFunctions(ElementSegment& segment) {
   const uint32_t count = reader_.u32();
-  segment.functions.reserve(reader_.reservable(count));
+  reader_.reserve(segment.functions, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     const uint64_t offset = reader_.offset();
     const uint32_t index = reader_.u32();
@@ -79,12 +80,11 @@ bool ModuleDecoder::elementFunctions(ElementSegment& segment) {
 // Kept as function indices for as long as each item is a ref.func.
 bool ModuleDecoder::elementExpressions(ElementSegment& segment) {
   const uint32_t count = reader_.u32();
-  const size_t expected = reader_.reservable(count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     ConstExpr item;
     if (!constExpr(segment.type, item)) return false;
     if (item.kind == ConstExpr::Kind::RefFunc && segment.items.empty()) {
-      if (segment.functions.empty()) segment.functions.reserve(expected);
+      if (segment.functions.empty()) reader_.reserve(segment.functions, count);
       segment.functions.push_back(item.index);
       continue;
     }
@@ -101,8 +101,8 @@ bool ModuleDecoder::elementExpressions(ElementSegment& segment) {
 }
 
 bool ModuleDecoder::dataSection() {
-  const uint32_t count = reader_.u32();
-  module_.data.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxDataSegments, "data segments");
+  reader_.reserve(module_.data, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     DataSegment segment;
     if (!dataSegment(segment)) return false;

@@ -21,8 +21,8 @@ class TypeSectionDecoder {
   TypeSectionDecoder(Reader& reader, ModuleInfo& module) : reader_(reader), module_(module), types_(module.types) {}
 
   bool decode() {
-    const uint32_t count = reader_.u32();
-    types_.reserve(reader_.reservable(count));
+    const uint32_t count = reader_.count(kMaxTypes, "types");
+    reader_.reserve(types_, count);
     for (uint32_t i = 0; i < count && reader_.ok(); i++) recursionGroup();
     return reader_.ok();
   }
@@ -153,9 +153,8 @@ bool TypeSectionDecoder::compositeType(SubType& type) {
                             lead & 0x80 ? "integer representation too long" : "malformed definition type");
   }
   type.kind = CompositeKind::Struct;
-  const uint32_t count = reader_.u32();
-  if (count > kMaxStructFields) return reader_.limit("too many fields: at most " + std::to_string(kMaxStructFields));
-  type.fields.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(kMaxStructFields, "fields");
+  reader_.reserve(type.fields, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) fieldType(type.fields.emplace_back());
   return reader_.ok();
 }
@@ -165,9 +164,8 @@ bool TypeSectionDecoder::functionType(FuncType& type) {
 }
 
 bool TypeSectionDecoder::valueTypes(std::vector<ValType>& types, uint32_t most, const char* what) {
-  const uint32_t count = reader_.u32();
-  if (count > most) return reader_.limit("too many " + std::string(what) + ": at most " + std::to_string(most));
-  types.reserve(reader_.reservable(count));
+  const uint32_t count = reader_.count(most, what);
+  reader_.reserve(types, count);
   for (uint32_t i = 0; i < count && reader_.ok(); i++) types.push_back(readValType(reader_, scope()));
   return reader_.ok();
 }
