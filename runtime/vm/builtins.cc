@@ -6,8 +6,8 @@
 #include <cstring>
 
 #include "runtime/compile/compile.h"
-#include "runtime/vm/gc_builtins.h"
 #include "runtime/vm/exceptions.h"
+#include "runtime/vm/gc_builtins.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/memory.h"
 #include "runtime/vm/store.h"

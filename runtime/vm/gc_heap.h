@@ -22,9 +22,8 @@
 // Collection (gc_mark.cc) marks from the roots: exactly from globals, tables and what else the store's Objects hold
 // (roots.h), conservatively from the stack. So the heap must tell whether a word is an object:
 //   - the word lies in a line that was live at the last collection: the object has a mark bit;
-//   - in a span handed out since then (the line table says so): objects stand end to end from the span's start, each
-//   with its size
-//     known from its type, up to the first zero. Few stack words lead here, so that is cheaper than to note each
+//   - in a span handed out since then (the line table says so): objects stand end to end from the span's start, each with
+//     its size known from its type, up to the first zero. Few stack words lead here, so that is cheaper than to note each
 //     object's start.
 // That is why an allocation writes its header before anything else can happen, and why type ids are never 0.
 //
@@ -32,7 +31,7 @@
 // blocks have been taken as were live (2 MiB at least, and in proportion to the roots), or the limit of the store is
 // reached.
 //
-// Types of objects must stay as long as the objects; see retainTypes.
+// Types of objects must stay as long as the objects; see GcTypes.
 #pragma once
 
 #include <cstdint>
