@@ -310,7 +310,7 @@ void Compiler::brTable(std::span<const uint32_t> depths) {
     }
   }
   uint32_t count = static_cast<uint32_t>(depths.size()) - 1;
-  x64::Label table, fallback;
+  x64::Label table;
   as_.ensure(kRoomPerInstruction + (count + 1) * 64);
   as_.cmp(w32, r, static_cast<int32_t>(count));
   if (arity <= 1) {
