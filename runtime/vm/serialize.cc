@@ -21,7 +21,7 @@ namespace wattle::vm {
 namespace {
 
 constexpr char kMagic[8] = {'\0', 'w', 'a', 't', 't', 'l', 'e', '\n'};
-constexpr uint32_t kFormat = 2;
+constexpr uint32_t kFormat = 3;
 constexpr uint64_t kPage = 4096;
 
 struct Header {
