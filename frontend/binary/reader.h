@@ -20,12 +20,13 @@ bool isUtf8(std::string_view text);
 class Reader {
  public:
   // Reads [pos, end); the byte at `pos` has the offset `offset` in the module.
-  Reader(const uint8_t* pos, const uint8_t* end, uint64_t offset) : origin_(pos - offset), pos_(pos), end_(end) {}
+  Reader(const uint8_t* pos, const uint8_t* end, uint64_t offset)
+      : begin_(pos), base_(offset), pos_(pos), end_(end) {}
 
   bool ok() const { return ok_; }
   bool atEnd() const { return pos_ >= end_; }
   const uint8_t* position() const { return pos_; }
-  uint64_t offset() const { return static_cast<uint64_t>(pos_ - origin_); }
+  uint64_t offset() const { return offsetOf(pos_); }
   uint64_t remaining() const { return static_cast<uint64_t>(end_ - pos_); }
   Error takeError() { return std::move(error_); }
 
@@ -71,12 +72,15 @@ class Reader {
     const uint8_t* start = pos_;
     const LebStatus status = readLeb<N, T>(pos_, end_, value);
     if (status != LebStatus::Ok)
-      failAt(static_cast<uint64_t>(start - origin_), ErrorKind::Malformed, lebMessage(status));
+      failAt(offsetOf(start), ErrorKind::Malformed, lebMessage(status));
     return value;
   }
   void unexpectedEnd() { malformed("unexpected end of section or function"); }
 
-  const uint8_t* origin_;
+  uint64_t offsetOf(const uint8_t* at) const { return base_ + static_cast<uint64_t>(at - begin_); }
+
+  const uint8_t* begin_;
+  uint64_t base_;  // offset of begin_ in the module
   const uint8_t* pos_;
   const uint8_t* end_;
   bool ok_ = true;
