@@ -41,7 +41,7 @@ class Prescan {
     uint32_t weight;        // of uses outside of it
   };
   void count(uint32_t local, uint32_t weight) {
-    if (local + 1 < weights_.size()) weights_[local] += weight;
+    if (size_t{local} + 1 < weights_.size()) weights_[local] += weight;
   }
   const uint8_t* scan(const uint8_t* start, const uint8_t* end);
   const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight);
