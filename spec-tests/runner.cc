@@ -2,9 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <optional>
+#include <thread>
 
 #include "frontend/binary/module_decoder.h"
 #include "frontend/text/wast.h"
@@ -81,7 +84,11 @@ class Runner {
     }
   }
 
-  ScriptResultCounts take() { return std::move(counts_); }
+  ScriptResultCounts take() {
+    for (auto& [name, thread] : threads_) join(*thread);
+    threads_.clear();
+    return std::move(counts_);
+  }
   void fail(std::string message) {
     counts_.failed++;
     counts_.failures.push_back({line_, std::move(message)});
@@ -137,6 +144,14 @@ class Runner {
   }
 
   void execute(const RegisterCommand& c) {
+    if (auto shared = shared_.find(c.module); !c.module.empty() && shared != shared_.end()) {
+      for (const auto& [name, memory] : shared->second) {
+        auto mine = wattle::Memory::create(store_, memory);
+        if (!mine) return fail(fmt::format("register: {}", show(mine.error())));
+        linker_.define(c.as, name, *mine);
+      }
+      return pass();
+    }
     const Instance* instance = instances_.find(c.module);
     if (!instance) return fail(fmt::format("register: no instance ${}", c.module));
     linker_.defineInstance(c.as, *instance);
@@ -229,13 +244,52 @@ class Runner {
     passWith(c.message, error);
   }
 
-  // A store belongs to one thread and shares nothing with others yet: a script's thread runs here and now, to its end.
+  // A thread has a store of its own; of the modules it is given it sees the shared memories.
   void execute(const ThreadCommand& c) {
-    uint32_t line = line_;
-    run(c.commands);
-    line_ = line;
+    SharedModules given;
+    for (const std::string& name : c.sharedModules) {
+      const Instance* instance = instances_.find(name);
+      if (!instance) return fail(fmt::format("thread: no instance ${}", name));
+      auto& memories = given[name];
+      for (const auto& [field, what] : instance->exports()) {
+        const auto* memory = std::get_if<wattle::Memory>(&what);
+        if (auto shared = memory ? memory->share() : std::nullopt) memories.emplace_back(field, *shared);
+      }
+    }
+    auto thread = std::make_unique<Thread>();
+    thread->system = std::thread([this, &c, &counts = thread->counts, given = std::move(given)]() mutable {
+      Runner runner(engine_, options_);
+      runner.shared_ = std::move(given);
+      runner.run(c.commands);
+      counts = runner.take();
+    });
+    threads_.insert_or_assign(c.name, std::move(thread));
+    pass();
   }
-  void execute(const WaitCommand&) { pass(); }
+  void execute(const WaitCommand& c) {
+    auto found = threads_.find(c.thread);
+    if (found == threads_.end()) return fail(fmt::format("wait: no thread ${}", c.thread));
+    join(*found->second);
+    threads_.erase(found);
+    pass();
+  }
+
+  using SharedModules = std::map<std::string, std::vector<std::pair<std::string, wattle::SharedMemory>>>;
+  struct Thread {
+    std::thread system;
+    ScriptResultCounts counts;
+    ~Thread() {
+      if (system.joinable()) system.join();
+    }
+  };
+  void join(Thread& thread) {
+    thread.system.join();
+    counts_.passed += thread.counts.passed;
+    counts_.failed += thread.counts.failed;
+    counts_.otherWords += thread.counts.otherWords;
+    std::ranges::move(thread.counts.failures, std::back_inserter(counts_.failures));
+    std::ranges::move(thread.counts.wordings, std::back_inserter(counts_.wordings));
+  }
 
   const Engine& engine_;
   const ScriptOptions options_;
@@ -244,6 +298,8 @@ class Runner {
   References references_;
   Named<wattle::Module> definitions_;
   Named<Instance> instances_;
+  SharedModules shared_;  // what a thread was given
+  std::map<std::string, std::unique_ptr<Thread>> threads_;
   ScriptResultCounts counts_;
   uint32_t line_ = 0;
 };

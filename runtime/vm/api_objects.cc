@@ -113,6 +113,19 @@ Result<Memory> Memory::create(Store& store, const MemoryType& type) {
   return Memory(*made);
 }
 
+Result<Memory> Memory::create(Store& store, const SharedMemory& shared) {
+  if (!shared.impl_) return argument("no shared memory");
+  store.impl().collectIfDue();
+  return Memory(vm::Memory::create(store.impl(), shared.impl_));
+}
+
+std::optional<SharedMemory> Memory::share() const {
+  if (!isLive(impl_) || !impl_->sharedLinear()) return std::nullopt;
+  SharedMemory shared;
+  shared.impl_ = impl_->sharedLinear();
+  return shared;
+}
+
 MemoryType Memory::type() const { return impl_ ? vm::toApi(impl_->currentType()) : MemoryType(); }
 std::span<uint8_t> Memory::bytes() const { return impl_ ? impl_->bytes() : std::span<uint8_t>(); }
 uint64_t Memory::pages() const { return impl_ ? impl_->pages() : 0; }

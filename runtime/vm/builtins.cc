@@ -12,6 +12,7 @@
 #include "runtime/vm/memory.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/table.h"
+#include "runtime/vm/wait.h"
 
 namespace wattle::vm {
 
@@ -82,6 +83,50 @@ uint32_t tableInit(VMContext* context, uint64_t tableSegment, uint64_t dst, uint
 
 void elemDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dropElements(segment); }
 
+// The effective address of an atomic access of `bytes`, or why there is none.
+TrapReason atomicCell(Memory& memory, uint64_t address, uint64_t offset, uint32_t bytes, const uint8_t*& cell) {
+  uint64_t at;
+  if (__builtin_add_overflow(address, offset, &at) || !memory.contains(at, bytes)) return TrapReason::MemoryOutOfBounds;
+  if (at % bytes != 0) return TrapReason::UnalignedAtomic;
+  cell = memory.base + at;
+  return TrapReason::None;
+}
+
+constexpr uint64_t packed(uint32_t result, TrapReason reason) {
+  return static_cast<uint64_t>(result) << 32 | status(reason);
+}
+
+uint64_t atomicWait(VMContext* context, uint32_t index, uint64_t address, uint64_t expected, int64_t timeout,
+                    uint64_t offset, bool wide) {
+  Instance& instance = *Instance::of(context);
+  Memory& memory = *instance.memory(index);
+  const uint8_t* cell;
+  auto reason = atomicCell(memory, address, offset, wide ? 8 : 4, cell);
+  if (reason != TrapReason::None) return packed(0, reason);
+  if (!memory.declaredType().isShared) return packed(0, TrapReason::ExpectedSharedMemory);
+  auto result = waitOn(*instance.store()->cells(), cell, expected, wide, timeout);
+  if (result == WaitResult::Interrupted) return packed(0, TrapReason::Interrupted);
+  return packed(static_cast<uint32_t>(result), TrapReason::None);
+}
+
+uint64_t atomicWait32(VMContext* context, uint32_t memory, uint64_t address, uint64_t expected, int64_t timeout,
+                      uint64_t offset) {
+  return atomicWait(context, memory, address, expected, timeout, offset, false);
+}
+
+uint64_t atomicWait64(VMContext* context, uint32_t memory, uint64_t address, uint64_t expected, int64_t timeout,
+                      uint64_t offset) {
+  return atomicWait(context, memory, address, expected, timeout, offset, true);
+}
+
+// On a memory that is not shared nobody can wait.
+uint64_t atomicNotify(VMContext* context, uint32_t index, uint64_t address, uint64_t count, uint64_t offset) {
+  const uint8_t* cell;
+  auto reason = atomicCell(*Instance::of(context)->memory(index), address, offset, 4, cell);
+  if (reason != TrapReason::None) return packed(0, reason);
+  return packed(notifyWaiters(cell, static_cast<uint32_t>(count)), TrapReason::None);
+}
+
 // The payload is still in the guest's frame, where the collector finds it.
 abi::VMException* newException(VMContext* context, uint32_t tag) {
   Instance& instance = *Instance::of(context);
@@ -142,6 +187,9 @@ const abi::BuiltinTable& builtinTable() {
     t.TableCopy = tableCopy;
     t.TableInit = tableInit;
     t.ElemDrop = elemDrop;
+    t.AtomicWait32 = atomicWait32;
+    t.AtomicWait64 = atomicWait64;
+    t.AtomicNotify = atomicNotify;
     t.NewException = newException;
     t.Unwind = unwind;
     t.IsSubtype = isSubtype;

@@ -23,8 +23,20 @@ uint64_t typeBound(const frontend::MemoryType& type) {
 }  // namespace
 
 Memory::Memory(Store& store, const frontend::MemoryType& type, uint64_t maxBytes, sandbox::LinearMemory linear)
-    : Object(store), type_(type), maxBytes_(maxBytes), linear_(std::move(linear)) {
-  publish();
+    : Object(store), type_(type), maxBytes_(maxBytes), linear_(std::move(linear)), bounds_(linear_.bounds()) {
+  publish(linear_);
+}
+
+Memory::Memory(Store& store, std::shared_ptr<SharedLinear> shared)
+    : Object(store), type_(shared->type), maxBytes_(shared->maxBytes), shared_(std::move(shared)) {
+  std::lock_guard lock(shared_->mutex);
+  bounds_ = shared_->linear.bounds();
+  shared_->users.push_back(this);
+  publish(shared_->linear);
+}
+
+Memory* Memory::create(Store& store, std::shared_ptr<SharedLinear> shared) {
+  return new Memory(store, std::move(shared));
 }
 
 Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, sandbox::Bounds bounds) {
@@ -44,12 +56,17 @@ Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, s
   config.shared = type.isShared;
   auto linear = sandbox::LinearMemory::create(config);
   if (!linear) return std::unexpected(Error::make(ErrorKind::Resource, linear.error()));
-  return new Memory(store, type, maximum, std::move(*linear));
+  if (!type.isShared) return new Memory(store, type, maximum, std::move(*linear));
+  auto shared = std::make_shared<SharedLinear>();
+  shared->linear = std::move(*linear);
+  shared->type = type;
+  shared->maxBytes = maximum;
+  return create(store, std::move(shared));
 }
 
-void Memory::publish() {
-  base = linear_.base();
-  byteSize.store(linear_.byteSize(), std::memory_order_release);
+void Memory::publish(const sandbox::LinearMemory& linear) {
+  base = linear.base();
+  byteSize.store(linear.byteSize(), std::memory_order_release);
 }
 
 frontend::MemoryType Memory::currentType() const {
@@ -59,14 +76,26 @@ frontend::MemoryType Memory::currentType() const {
 }
 
 int64_t Memory::grow(uint64_t deltaPages) {
-  uint64_t old = size();
   uint64_t delta = pagesToBytes(deltaPages, type_.pageSizeLog2);
+  if (shared_) return growShared(delta);
+  uint64_t old = size();
   if (delta > maxBytes_ - old) return -1;
   uint8_t* oldBase = base;
   if (delta != 0 && !linear_.grow(old + delta)) return -1;
-  publish();
+  publish(linear_);
   if (base != oldBase) {
     for (auto* context : users_) Instance::of(context)->memoryMoved(this);
+  }
+  return static_cast<int64_t>(old >> type_.pageSizeLog2);
+}
+
+int64_t Memory::growShared(uint64_t delta) {
+  std::lock_guard lock(shared_->mutex);
+  uint64_t old = shared_->linear.byteSize();
+  if (delta > maxBytes_ - old) return -1;
+  if (delta != 0) {
+    if (!shared_->linear.grow(old + delta)) return -1;
+    for (Memory* user : shared_->users) user->byteSize.store(old + delta, std::memory_order_release);
   }
   return static_cast<int64_t>(old >> type_.pageSizeLog2);
 }
@@ -78,6 +107,11 @@ void Memory::addUser(abi::VMContext* context) {
 void Memory::removeUser(abi::VMContext* context) { std::erase(users_, context); }
 
 void Memory::close() {
+  if (shared_) {
+    std::lock_guard lock(shared_->mutex);
+    std::erase(shared_->users, this);
+  }
+  shared_.reset();
   linear_ = {};
   base = nullptr;
   byteSize.store(0, std::memory_order_relaxed);

@@ -16,6 +16,7 @@
 #include "runtime/vm/gc_heap.h"
 #include "runtime/vm/object.h"
 #include "runtime/vm/types.h"
+#include "runtime/vm/wait.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::vm {
@@ -29,11 +30,13 @@ struct ThreadState;
 struct StoreCells {
   abi::VMStoreContext context{};
   std::atomic<bool> interrupted{false};
+  WaitCell wait;
 
   // The order matters: who resets the limit looks at the flag afterwards (see Store::setStackLimit). Async-signal-safe.
   void interrupt() {
     interrupted.store(true);
     context.stackLimit.store(~uintptr_t{0});
+    wait.interrupt();
   }
 };
 

@@ -154,6 +154,10 @@ class Layout {
   X(TableCopy, uint32_t, (VMContext*, uint64_t tables /* dst | src << 32 */, uint64_t dst, uint64_t src, uint64_t n)) /* status */  \
   X(TableInit, uint32_t, (VMContext*, uint64_t tableSegment /* table | segment << 32 */, uint64_t dst, uint64_t src, uint64_t n)) /* status */ \
   X(ElemDrop, void, (VMContext*, uint32_t segment))                                            \
+  /* memory.atomic.wait and notify: the result << 32 | status */                               \
+  X(AtomicWait32, uint64_t, (VMContext*, uint32_t memory, uint64_t address, uint64_t expected, int64_t timeout, uint64_t offset)) \
+  X(AtomicWait64, uint64_t, (VMContext*, uint32_t memory, uint64_t address, uint64_t expected, int64_t timeout, uint64_t offset)) \
+  X(AtomicNotify, uint64_t, (VMContext*, uint32_t memory, uint64_t address, uint64_t count, uint64_t offset)) \
   /* an exception whose payload the caller fills in; nullptr: out of memory */                 \
   X(NewException, VMException*, (VMContext*, uint32_t tag))                                     \
   /* called by the throw stub, whose frame is the third argument: finds the handler. status: UncaughtException */ \

@@ -11,8 +11,8 @@
 //   targets    An instruction followed by local.set/local.tee of a pinned local computes straight into that register.
 //   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
 //
-// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), atomics.h, integer.h, float.h,
-// simd*.h (arithmetic), references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
+// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), atomics.h, integer.h,
+// float.h, simd*.h (arithmetic), references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
 #pragma once
 
 #include <array>
@@ -434,6 +434,10 @@ class Compiler : public frontend::NullSink {
   void storeConstant(const Mem& dst, Width w, uint64_t value);
   template <Op> void loadOp(const MemArg&);
   template <Op> void storeOp(const MemArg&);
+  // --- atomics (atomics.h) ------------------------------------------------------------------------------------------
+  Address atomicAddress(const MemArg& arg, uint32_t bytes);
+  void zeroExtend(uint32_t bytes, Gpr r);
+  template <Op> void atomicOp(const MemArg&);
 
   // --- control (control.cc) -----------------------------------------------------------------------------------------
   bool hasVector(std::span<const ValType> types) const;

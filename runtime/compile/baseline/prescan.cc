@@ -76,7 +76,7 @@ constexpr bool mayCall(Op op) {
   if (entry.prefix == 0xfb) {   // an allocation keeps all registers
     return op == Op::ArrayNewData || op == Op::ArrayNewElem || op == Op::ArrayCopy || op == Op::ArrayInitData || op == Op::ArrayInitElem;
   }
-  if (entry.prefix == 0xfe) return true;
+  if (entry.prefix == 0xfe) return entry.code <= 2;   // wait and notify
   switch (entry.code) {
     case 0x08:
     case 0x09:

@@ -1,6 +1,7 @@
 // Which code each scalar instruction becomes: one line an instruction.
 #pragma once
 
+#include "runtime/compile/baseline/atomics.h"
 #include "runtime/compile/baseline/float.h"
 #include "runtime/compile/baseline/integer.h"
 #include "runtime/compile/baseline/memory.h"
@@ -126,7 +127,10 @@ void Compiler::simple() { refuse(frontend::name(op).data()); }
 template <Op op>
 void Compiler::lane(uint8_t) { refuse(frontend::name(op).data()); }
 template <Op op>
-void Compiler::memory(const MemArg&) { refuse(frontend::name(op).data()); }
+void Compiler::memory([[maybe_unused]] const MemArg& arg) {
+  if constexpr (frontend::isAtomic(op)) atomicOp<op>(arg);
+  else refuse(frontend::name(op).data());
+}
 template <Op op>
 void Compiler::memoryLane(const MemArg&, uint8_t) { refuse(frontend::name(op).data()); }
 

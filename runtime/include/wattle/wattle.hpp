@@ -40,6 +40,7 @@ class Table;
 class Global;
 class Tag;
 class Exception;
+struct SharedLinear;
 }  // namespace vm
 
 enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
@@ -257,10 +258,20 @@ class WATTLE_API Func {
   static std::optional<Func> fromRef(Store& store, const Val& value);
 };
 
+// A shared memory apart from any store: to be made a Memory of several, on as many threads.
+class WATTLE_API SharedMemory {
+ private:
+  friend class Memory;
+  std::shared_ptr<vm::SharedLinear> impl_;
+};
+
 class WATTLE_API Memory {
   WATTLE_HANDLE(Memory)
  public:
   static Result<Memory> create(Store& store, const MemoryType& type);
+  // The same memory in another store. (Engines of one process may differ.)
+  static Result<Memory> create(Store& store, const SharedMemory& shared);
+  std::optional<SharedMemory> share() const;              // nothing: its type is not shared
   MemoryType type() const;
   std::span<uint8_t> bytes() const;                       // valid until the memory grows or guest code runs
   uint64_t pages() const;
