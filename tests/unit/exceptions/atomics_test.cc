@@ -42,7 +42,7 @@ constexpr const char *kModule = R"((module (import "" "m" (memory 1 8 shared))
   (func (export "touch") (param i32) (result i32) (i32.store (local.get 0) (i32.const 5)) (i32.load (local.get 0)))))";
 
 class Shared : public ::testing::TestWithParam<BoundsMode> {
-protected:
+ protected:
   static Config config() {
     Config c;
     c.bounds = GetParam();
@@ -51,11 +51,9 @@ protected:
   Engine engine{config()};
   Module module = compileWat(engine, kModule);
   Store store{engine};
-  Memory memory = *Memory::create(
-      store, MemoryType{.minPages = 1, .maxPages = 8, .isShared = true});
+  Memory memory = *Memory::create(store, MemoryType{.minPages = 1, .maxPages = 8, .isShared = true});
   SharedMemory shared = *memory.share();
-  Instance instance =
-      *Instance::create(store, module, std::vector<Extern>{memory});
+  Instance instance = *Instance::create(store, module, std::vector<Extern>{memory});
 
   // Runs the function in stores of their own, on threads of their own.
   void inThreads(unsigned threads, const char *name, int32_t n) {
@@ -63,8 +61,7 @@ protected:
     for (unsigned t = 0; t < threads; ++t) {
       all.emplace_back([&] {
         Store mine(engine);
-        auto i = Instance::create(
-            mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
+        auto i = Instance::create(mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
         ASSERT_TRUE(i) << i.error().message;
         auto r = i->func(name)->call({n});
         EXPECT_TRUE(r) << r.error().message;
@@ -72,9 +69,7 @@ protected:
     }
   }
 };
-INSTANTIATE_TEST_SUITE_P(Modes, Shared,
-                         ::testing::Values(BoundsMode::Guarded,
-                                           BoundsMode::Checked));
+INSTANTIATE_TEST_SUITE_P(Modes, Shared, ::testing::Values(BoundsMode::Guarded, BoundsMode::Checked));
 
 TEST_P(Shared, NothingIsLost) {
   inThreads(4, "add", 20001);
@@ -92,21 +87,19 @@ TEST_P(Shared, WaitAndNotifyMakeAMutex) {
 
 TEST_P(Shared, WaitEnds) {
   EXPECT_EQ(callI32(instance, "wait64", {int64_t{1}, int64_t{-1}}),
-            1); // not equal
+            1);  // not equal
   EXPECT_EQ(callI32(instance, "wait64", {int64_t{0}, int64_t{0}}),
-            2); // at once
+            2);  // at once
   EXPECT_EQ(callI32(instance, "notify", {1}), 0);
   auto before = std::chrono::steady_clock::now();
   EXPECT_EQ(callI32(instance, "wait", {int64_t{20'000'000}}), 2);
   EXPECT_GE(std::chrono::steady_clock::now() - before, 20ms);
   std::jthread waiter([&] {
     Store mine(engine);
-    auto i = *Instance::create(
-        mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
+    auto i = *Instance::create(mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
     EXPECT_EQ(callI32(i, "wait", {int64_t{-1}}), 0);
   });
-  while (callI32(instance, "notify", {5}) == 0)
-    std::this_thread::sleep_for(1ms);
+  while (callI32(instance, "notify", {5}) == 0) std::this_thread::sleep_for(1ms);
 }
 
 TEST_P(Shared, InterruptsEndWaiting) {
@@ -115,18 +108,16 @@ TEST_P(Shared, InterruptsEndWaiting) {
     std::this_thread::sleep_for(20ms);
     handle.interrupt();
   });
-  EXPECT_EQ(callError(instance, "wait", {int64_t{-1}}).trap,
-            TrapCode::Interrupted);
+  EXPECT_EQ(callError(instance, "wait", {int64_t{-1}}).trap, TrapCode::Interrupted);
   other.join();
   store.clearInterrupt();
   EXPECT_EQ(callI32(instance, "wait", {int64_t{1000}}), 2);
-  EXPECT_EQ(callI32(instance, "notify", {1}), 0); // nobody is left on the list
+  EXPECT_EQ(callI32(instance, "notify", {1}), 0);  // nobody is left on the list
 }
 
 TEST_P(Shared, GrowthIsSeenByAll) {
   Store mine(engine);
-  auto i = *Instance::create(
-      mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
+  auto i = *Instance::create(mine, module, std::vector<Extern>{*Memory::create(mine, shared)});
   EXPECT_EQ(callError(i, "touch", {65536}).trap, TrapCode::MemoryOutOfBounds);
   EXPECT_EQ(callI32(instance, "grow"), 1);
   EXPECT_EQ(callI32(i, "size"), 2);
@@ -154,12 +145,9 @@ TEST(Atomics, UnalignedAndUnsharedTrap) {
   EXPECT_EQ(callError(i, "const").trap, TrapCode::UnalignedAtomic);
   EXPECT_EQ(callI32(i, "second", {int64_t{4}}), 0);
   EXPECT_EQ(callI32(i, "second", {int64_t{4}}), 0x203);
-  EXPECT_EQ(callError(i, "second", {int64_t{5}}).trap,
-            TrapCode::UnalignedAtomic);
-  EXPECT_EQ(callError(i, "second", {int64_t{65534}}).trap,
-            TrapCode::MemoryOutOfBounds);
-  EXPECT_EQ(callError(i, "beyond", {int64_t{1}}).trap,
-            TrapCode::MemoryOutOfBounds);
+  EXPECT_EQ(callError(i, "second", {int64_t{5}}).trap, TrapCode::UnalignedAtomic);
+  EXPECT_EQ(callError(i, "second", {int64_t{65534}}).trap, TrapCode::MemoryOutOfBounds);
+  EXPECT_EQ(callError(i, "beyond", {int64_t{1}}).trap, TrapCode::MemoryOutOfBounds);
   auto narrow = i.func("narrow")->call({});
   ASSERT_TRUE(narrow);
   EXPECT_EQ((*narrow)[0].i64(), 0x88 + (0x11223344ll << 8));
@@ -176,16 +164,14 @@ TEST(Atomics, UnderRegisterPressure) {
     std::string n = std::to_string(k);
     locals += " (local $p" + n + " i64)";
     for (int i = 0; i < 3; ++i)
-      keep += " (local.set $p" + n + " (i64.add (local.get $p" + n +
-              ") (i64.const " + n + ")))";
+      keep += " (local.set $p" + n + " (i64.add (local.get $p" + n + ") (i64.const " + n + ")))";
     use += " (local.get $p" + n + ") (i64.add)";
   }
   std::string body;
   int count = 0;
   for (const char *op : {"add", "sub", "and", "or", "xor", "xchg"}) {
     for (const char *width : {"", "8", "16", "32"}) {
-      std::string name = std::string("i64.atomic.rmw") + width + "." + op +
-                         (*width ? "_u" : "");
+      std::string name = std::string("i64.atomic.rmw") + width + "." + op + (*width ? "_u" : "");
       std::string at = std::to_string(count++ * 8);
       body += " (i64.store (i32.const " + at +
               ") (i64.const 0x0f1e2d3c4b5a6978))"
@@ -195,21 +181,19 @@ TEST(Atomics, UnderRegisterPressure) {
               name + " (i32.add (local.get $a) (i32.const " + at +
               ")) (i64.add (local.get $x) (i64.const 0x33)))"
               " (i64.add) (i64.add) (" +
-              "i64.load (i32.const " + at +
-              ")) (i64.add) (local.get $sum) (i64.add) (local.set $sum)";
+              "i64.load (i32.const " + at + ")) (i64.add) (local.get $sum) (i64.add) (local.set $sum)";
     }
   }
-  auto i =
-      w.instantiate("(module (memory 1) (func (export \"run\") (param $a i32) "
-                    "(param $x i64) (result i64) (local $sum i64)" +
-                    locals + keep + body + " (local.get $sum)" + use + "))");
+  auto i = w.instantiate(
+      "(module (memory 1) (func (export \"run\") (param $a i32) "
+      "(param $x i64) (result i64) (local $sum i64)" +
+      locals + keep + body + " (local.get $sum)" + use + "))");
   auto r = i.func("run")->call({0, int64_t{2}});
   ASSERT_TRUE(r) << r.error().message;
   uint64_t sum = 0;
   for (int op = 0; op < 6; ++op) {
     for (int bits : {64, 8, 16, 32}) {
-      uint64_t mask = bits == 64 ? ~0ull : (1ull << bits) - 1,
-               cell = 0x0f1e2d3c4b5a6978, v = 0x35;
+      uint64_t mask = bits == 64 ? ~0ull : (1ull << bits) - 1, cell = 0x0f1e2d3c4b5a6978, v = 0x35;
       uint64_t old = cell & mask;
       uint64_t next = op == 0   ? old + v
                       : op == 1 ? old - v
@@ -222,8 +206,8 @@ TEST(Atomics, UnderRegisterPressure) {
     }
   }
   EXPECT_EQ(static_cast<uint64_t>((*r)[0].i64()),
-            sum + 3 * 21); // and the locals: 0 to 6, thrice
+            sum + 3 * 21);  // and the locals: 0 to 6, thrice
 }
 
-} // namespace
-} // namespace wattle::testing
+}  // namespace
+}  // namespace wattle::testing

@@ -1,5 +1,7 @@
 // Exceptions and the host: out of the guest, through callbacks, and made by
 // callbacks.
+#include <optional>
+
 #include "tests/unit/vm/vm_test.h"
 
 namespace wattle::testing {
@@ -23,7 +25,7 @@ TEST(HostExceptions, UncaughtOnesComeOut) {
   auto exception = Exception::from(error);
   ASSERT_TRUE(exception);
   EXPECT_EQ(exception->tag(), std::get<Tag>(*i.get("t")));
-  w.store.collect(); // the error keeps it
+  w.store.collect();  // the error keeps it
   auto values = exception->values();
   ASSERT_EQ(values.size(), 2u);
   EXPECT_EQ(values[0].i32(), 7);
@@ -48,16 +50,13 @@ TEST(HostExceptions, PassThroughCallbacks) {
   World w;
   int seen = 0;
   std::optional<Func> next;
-  auto hop = w.host(
-      {ValType::i32()}, {},
-      [&](Caller &, std::span<const Val> args, std::span<Val>) -> Result<void> {
-        auto result = next->call({args[0].i32() - 1});
-        if (result)
-          return {};
-        ++seen;
-        EXPECT_EQ(result.error().kind, ErrorKind::Exception);
-        return std::unexpected(std::move(result.error()));
-      });
+  auto hop = w.host({ValType::i32()}, {}, [&](Caller &, std::span<const Val> args, std::span<Val>) -> Result<void> {
+    auto result = next->call({args[0].i32() - 1});
+    if (result) return {};
+    ++seen;
+    EXPECT_EQ(result.error().kind, ErrorKind::Exception);
+    return std::unexpected(std::move(result.error()));
+  });
   auto i = w.instantiate(
       R"((module (import "" "hop" (func $hop (param i32))) (tag $t (param i64)) (tag $u)
     (func (export "down") (param i32) (local i64 i64 i64)
@@ -80,15 +79,11 @@ TEST(HostExceptions, PassThroughCallbacks) {
 TEST(HostExceptions, CallbacksThrow) {
   World w;
   auto tag = Tag::create(w.store, {{ValType::i32(), ValType::f64()}, {}});
-  auto thrower = w.host(
-      {ValType::i32()}, {},
-      [&](Caller &, std::span<const Val> args, std::span<Val>) -> Result<void> {
-        auto e =
-            Exception::create(w.store, tag, std::vector<Val>{args[0], 2.5});
-        if (!e)
-          return std::unexpected(e.error());
-        return std::unexpected(e->error());
-      });
+  auto thrower = w.host({ValType::i32()}, {}, [&](Caller &, std::span<const Val> args, std::span<Val>) -> Result<void> {
+    auto e = Exception::create(w.store, tag, std::vector<Val>{args[0], 2.5});
+    if (!e) return std::unexpected(e.error());
+    return std::unexpected(e->error());
+  });
   auto i = w.instantiate(
       R"((module (import "" "f" (func $f (param i32))) (import "" "t" (tag $t (param i32 f64)))
     (func (export "run") (param i32) (result i32)
@@ -100,13 +95,9 @@ TEST(HostExceptions, CallbacksThrow) {
   Error error = callError(i, "uncaught");
   EXPECT_EQ(error.kind, ErrorKind::Exception);
   ASSERT_EQ(error.backtrace.size(), 1u);
-  EXPECT_EQ(Exception::create(w.store, tag, {}).error().kind,
-            ErrorKind::Argument);
+  EXPECT_EQ(Exception::create(w.store, tag, {}).error().kind, ErrorKind::Argument);
   World other;
-  EXPECT_EQ(Exception::create(other.store, tag, std::vector<Val>{1, 2.5})
-                .error()
-                .kind,
-            ErrorKind::Argument);
+  EXPECT_EQ(Exception::create(other.store, tag, std::vector<Val>{1, 2.5}).error().kind, ErrorKind::Argument);
 }
 
 TEST(HostExceptions, ReferencesGoInAndOut) {
@@ -121,22 +112,20 @@ TEST(HostExceptions, ReferencesGoInAndOut) {
   auto exception = Exception::fromRef(w.store, (*caught)[0]);
   ASSERT_TRUE(exception);
   EXPECT_EQ(exception->values()[0].i32(), 9);
-  w.store.collect(); // the handle keeps it
+  w.store.collect();  // the handle keeps it
   EXPECT_EQ(callI32(i, "value", {exception->ref()}), 9);
   World other;
   auto j = other.instantiate(R"((module (func (export "f") (param exnref))))");
   EXPECT_EQ(callError(j, "f", {exception->ref()}).kind, ErrorKind::Argument);
-  EXPECT_EQ(callError(i, "value", {Val::null((*caught)[0].type())}).trap,
-            TrapCode::NullExceptionReference);
+  EXPECT_EQ(callError(i, "value", {Val::null((*caught)[0].type())}).trap, TrapCode::NullExceptionReference);
 }
 
 TEST(HostExceptions, TheStartFunctionMayThrow) {
   World w;
-  auto r = tryInstantiate(w.store, w.engine,
-                          "(module (tag $t) (func $s (throw $t)) (start $s))");
+  auto r = tryInstantiate(w.store, w.engine, "(module (tag $t) (func $s (throw $t)) (start $s))");
   ASSERT_FALSE(r);
   EXPECT_EQ(r.error().kind, ErrorKind::Exception);
 }
 
-} // namespace
-} // namespace wattle::testing
+}  // namespace
+}  // namespace wattle::testing

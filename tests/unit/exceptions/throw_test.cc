@@ -1,4 +1,7 @@
 // Throwing and catching: frames, registers, tags, the legacy instructions.
+#include <cstring>
+#include <tuple>
+
 #include "tests/unit/vm/vm_test.h"
 
 namespace wattle::testing {
@@ -12,14 +15,12 @@ Config with(BoundsMode bounds, bool lazy) {
 }
 
 class Throw : public ::testing::TestWithParam<std::tuple<BoundsMode, bool>> {
-protected:
+ protected:
   World w{with(std::get<0>(GetParam()), std::get<1>(GetParam()))};
 };
-INSTANTIATE_TEST_SUITE_P(
-    Modes, Throw,
-    ::testing::Combine(::testing::Values(BoundsMode::Guarded,
-                                         BoundsMode::Checked),
-                       ::testing::Bool()));
+INSTANTIATE_TEST_SUITE_P(Modes, Throw,
+                         ::testing::Combine(::testing::Values(BoundsMode::Guarded, BoundsMode::Checked),
+                                            ::testing::Bool()));
 
 TEST_P(Throw, UnwindsDeeply) {
   auto i = w.instantiate(R"((module (tag $t (param i32))
@@ -41,27 +42,19 @@ TEST_P(Throw, LocalsSurvive) {
   for (int k = 0; k < 10; ++k) {
     std::string n = std::to_string(k);
     locals += " (local $i" + n + " i64) (local $f" + n + " f64)";
-    set += " (local.set $i" + n + " (i64.add (local.get $i" + n +
-           ") (i64.const " + std::to_string(k * k + 1) + ")))" +
-           " (local.set $f" + n + " (f64.add (local.get $f" + n +
-           ") (f64.const " + std::to_string(k) + ".5)))";
-    sum +=
-        " (local.get $i" + n + ") (i64.add) (local.get $i" + n + ") (i64.add)";
-    floats +=
-        " (local.get $f" + n + ") (f64.add) (local.get $f" + n + ") (f64.add)";
+    set += " (local.set $i" + n + " (i64.add (local.get $i" + n + ") (i64.const " + std::to_string(k * k + 1) + ")))" +
+           " (local.set $f" + n + " (f64.add (local.get $f" + n + ") (f64.const " + std::to_string(k) + ".5)))";
+    sum += " (local.get $i" + n + ") (i64.add) (local.get $i" + n + ") (i64.add)";
+    floats += " (local.get $f" + n + ") (f64.add) (local.get $f" + n + ") (f64.add)";
   }
   for (const char *form : {"table", "legacy"}) {
     bool legacy = form[0] == 'l';
-    std::string body = legacy ? "(try (do " + set +
-                                    " (call $mid (i64.const 3))) (catch_all " +
-                                    set + "))"
-                              : "(block $h (try_table (catch_all $h) " + set +
-                                    " (call $mid (i64.const 3)))) " + set;
+    std::string body = legacy ? "(try (do " + set + " (call $mid (i64.const 3))) (catch_all " + set + "))"
+                              : "(block $h (try_table (catch_all $h) " + set + " (call $mid (i64.const 3)))) " + set;
     auto i = w.instantiate(
         "(module (tag $t) (memory 1)"
         "(func $mid (param i64)" +
-        locals + set +
-        " (local.set $i1 (local.get 0)) (call $leaf (local.get $i1))" + set +
+        locals + set + " (local.set $i1 (local.get 0)) (call $leaf (local.get $i1))" + set +
         " (i64.store (i32.const 0) (i64.const 0)" + sum +
         "))"
         "(func $leaf (param i64)" +
@@ -69,11 +62,11 @@ TEST_P(Throw, LocalsSurvive) {
         ")"
         " (i32.store (i32.const 16) (i32.const 1)) (throw $t))"
         "(func (export \"run\") (result i32)" +
-        locals + set + body + " (i64.store (i32.const 0) (i64.const 0)" + sum +
-        ")" + " (f64.store (i32.const 8) (f64.const 0)" + floats +
+        locals + set + body + " (i64.store (i32.const 0) (i64.const 0)" + sum + ")" +
+        " (f64.store (i32.const 8) (f64.const 0)" + floats +
         ") (i32.load (i32.const 16)))"
         "(export \"memory\" (memory 0)))");
-    EXPECT_EQ(callI32(i, "run"), 1); // memory 0 is at hand in the handler
+    EXPECT_EQ(callI32(i, "run"), 1);  // memory 0 is at hand in the handler
     auto bytes = i.memory("memory")->bytes();
     int64_t integers;
     double reals;
@@ -280,5 +273,5 @@ TEST(ThrowSerialized, HandlersAreKept) {
   EXPECT_EQ(callI32(*i, "run", {12}), 12);
 }
 
-} // namespace
-} // namespace wattle::testing
+}  // namespace
+}  // namespace wattle::testing
