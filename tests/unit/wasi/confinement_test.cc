@@ -63,6 +63,39 @@ TEST_P(WasiConfinement, NoNameLeadsOut) {
   EXPECT_FALSE(fs::exists(root / "stolen"));
 }
 
+// Paths that end in "..": what is meant is a directory above the root.
+TEST_P(WasiConfinement, DotDotAsTheLastName) {
+  fs::create_directories(root / "a/b");
+  fs::create_symlink("..", root / "link");
+  fs::create_symlink("../..", root / "a/link");
+  writeFile(root / "own", "own");
+  for (std::string path :
+       {"..", "../", "../.", "./..", "a/../..", "a/b/../../..", "a/b/../../../", "link/", "a/link/"}) {
+    SCOPED_TRACE(path);
+    for (uint32_t lookup : {0u, 1u}) {
+      EXPECT_EQ(guest->openError(path, {.lookup = lookup, .oflags = oflags::kDirectory}), Errno::NotCapable);
+      EXPECT_EQ(guest->statError(path, lookup), Errno::NotCapable);
+      EXPECT_EQ(guest->setTimes(path, 1, 1, fstflags::kMtim, lookup), Errno::NotCapable);
+      EXPECT_EQ(guest->link(path, "stolen", lookup), Errno::NotCapable);
+    }
+    EXPECT_EQ(guest->readlink(path).error(), Errno::NotCapable);
+    EXPECT_NE(guest->mkdir(path), Errno::Success);
+    EXPECT_NE(guest->rmdir(path), Errno::Success);
+    EXPECT_NE(guest->unlink(path), Errno::Success);
+    EXPECT_NE(guest->symlink("x", path), Errno::Success);
+    EXPECT_NE(guest->rename(path, "stolen"), Errno::Success);
+    EXPECT_NE(guest->rename("own", path), Errno::Success);
+    EXPECT_NE(guest->link("own", path), Errno::Success);
+  }
+  // At or below the root it is a directory like another.
+  EXPECT_EQ(guest->stat("a/..")->ino, guest->stat(".")->ino);
+  EXPECT_EQ(guest->stat("a/b/..", false)->ino, guest->stat("a")->ino);
+  EXPECT_EQ(guest->setTimes("a/b/..", 7, 7, fstflags::kMtim), Errno::Success);
+  EXPECT_EQ(guest->stat("a")->mtim, 7u);
+  EXPECT_NE(guest->rmdir("a/b/.."), Errno::Success);
+  EXPECT_NE(guest->rename("a/b/..", "x"), Errno::Success);
+}
+
 // Names that are links out: what looks at or replaces the link itself may work, what follows it may not.
 TEST_P(WasiConfinement, LinksOutAreNotFollowed) {
   writeFile(root / "own", "own");

@@ -407,6 +407,25 @@ TEST_F(WasiIo, CancelBeforeTheWait) {
   EXPECT_FALSE(fdRead(in, 0, in.iov(in.room<uint8_t>(8), 8), 1, in.room<uint32_t>()));
 }
 
+// Whatever the order in which a first wait begins and cancel() comes, it is not lost.
+TEST_F(WasiIo, CancelRacesWithTheFirstWait) {
+  Pipe pipe;
+  for (int i = 0; i < 300; ++i) {
+    Guest in = guestWith(0, pipe.reader());
+    std::atomic<bool> go = false;
+    std::thread canceller([&] {
+      while (!go) {
+      }
+      for (int spin = 0; spin < i * 5; ++spin) std::atomic_signal_fence(std::memory_order_seq_cst);
+      in.wasi().cancel();
+    });
+    auto iov = in.iov({1024}, 8);
+    go = true;
+    EXPECT_FALSE(fdRead(in, 0, iov, 1, {8}));
+    canceller.join();
+  }
+}
+
 TEST_F(WasiIo, CancelEndsABlockedWrite) {
   Pipe pipe;
   Guest out = guestWith(1, pipe.writer());

@@ -232,6 +232,7 @@ TEST_F(WasiPoll, ManySubscriptions) {
   auto events = poll(list);
   ASSERT_EQ(events.size(), 1u);
   EXPECT_GE(took, 20ms);
+  list.pop_back();
   EXPECT_EQ(::write(pipe[1], "x", 1), 1);
   EXPECT_EQ(poll(list).size(), 7500u);
 }
