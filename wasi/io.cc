@@ -26,12 +26,14 @@ constexpr size_t kChunk = 4096;
 class SigpipeGuard {
  public:
   SigpipeGuard() {
-    sigset_t pending;
-    sigpending(&pending);
-    wasPending_ = sigismember(&pending, SIGPIPE);
     sigemptyset(&pipe_);
     sigaddset(&pipe_, SIGPIPE);
     pthread_sigmask(SIG_BLOCK, &pipe_, &before_);
+    wasBlocked_ = sigismember(&before_, SIGPIPE);
+    if (!wasBlocked_) return;  // then none can be pending
+    sigset_t pending;
+    sigpending(&pending);
+    wasPending_ = sigismember(&pending, SIGPIPE);
   }
   ~SigpipeGuard() {
     if (raised_ && !wasPending_) {
@@ -39,13 +41,14 @@ class SigpipeGuard {
       while (sigtimedwait(&pipe_, nullptr, &none) < 0 && errno == EINTR) {
       }
     }
-    if (!sigismember(&before_, SIGPIPE)) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
+    if (!wasBlocked_) pthread_sigmask(SIG_SETMASK, &before_, nullptr);
   }
   void raised() { raised_ = true; }
 
  private:
   sigset_t pipe_;
   sigset_t before_;
+  bool wasBlocked_ = false;
   bool wasPending_ = false;
   bool raised_ = false;
 };
