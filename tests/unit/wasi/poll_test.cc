@@ -175,6 +175,35 @@ TEST_F(WasiPoll, Pipes) {
   EXPECT_EQ(::fcntl(pipe[0], F_GETFL) & O_NONBLOCK, 0);
 }
 
+TEST_F(WasiPoll, Terminals) {
+  int master = ::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC);
+  if (master < 0 || ::grantpt(master) != 0 || ::unlockpt(master) != 0) GTEST_SKIP() << "no pseudo-terminals";
+  int slave = ::open(::ptsname(master), O_RDWR | O_NOCTTY | O_CLOEXEC);
+  ASSERT_GE(slave, 0);
+  uint32_t terminal = add(slave);
+  auto events = poll({onFd(1, terminal, EventType::FdRead), onClock(2, 20'000'000)});
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].userdata, 2u);
+  events = poll({onFd(1, terminal, EventType::FdWrite), onClock(2, 5'000'000'000)});
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].userdata, 1u);
+  std::thread typist([&] {
+    std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(::write(master, "half", 4), 4);  // no line yet
+    std::this_thread::sleep_for(20ms);
+    EXPECT_EQ(::write(master, " line\n", 6), 6);
+  });
+  events = poll({onFd(1, terminal, EventType::FdRead), onClock(2, 5'000'000'000)});
+  typist.join();
+  ASSERT_EQ(events.size(), 1u);
+  EXPECT_EQ(events[0].userdata, 1u);
+  EXPECT_EQ(events[0].nbytes, 10u);
+  EXPECT_EQ(guest.read(terminal), "half line\n");
+  EXPECT_EQ(::fcntl(slave, F_GETFL) & O_NONBLOCK, 0);  // the shell's, too
+  ::close(slave);
+  ::close(master);
+}
+
 TEST_F(WasiPoll, HangUps) {
   ::close(std::exchange(pipe[1], ::dup(pipe[0])));
   auto events = poll({onFd(1, in, EventType::FdRead)});
