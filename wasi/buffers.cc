@@ -1,5 +1,6 @@
 #include "wasi/buffers.h"
 
+#include <algorithm>
 #include <climits>
 
 namespace wattle::wasi {

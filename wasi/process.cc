@@ -2,6 +2,8 @@
 #include <sched.h>
 #include <signal.h>
 
+#include <algorithm>
+
 #include "wasi/handlers.h"
 
 namespace wattle::wasi {
