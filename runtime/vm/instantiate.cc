@@ -55,6 +55,7 @@ class Instantiation {
   const abi::Layout& layout_;
   std::span<const Extern> imports_;
   std::vector<Memory*> ownMemories_;
+  std::vector<bool> imaged_;  // by own memory: its data is there already
   const compile::ModuleCode* code_ = nullptr;
   Instance* instance_ = nullptr;
 };
@@ -135,9 +136,13 @@ Result<void> Instantiation::makeMemories() {
 
 Result<void> Instantiation::createMemories(sandbox::Bounds bounds) {
   ownMemories_.clear();
+  imaged_.clear();
   for (uint32_t i = info_.importedMemories; i < info_.memories.size(); ++i) {
     const auto& type = info_.memories[i].type;
-    auto memory = Memory::create(store_, type, Module::canGuard(type) ? bounds : sandbox::Bounds::Checked);
+    auto image = module_->memoryImage(i);
+    imaged_.push_back(image != nullptr);
+    auto memory =
+        Memory::create(store_, type, Module::canGuard(type) ? bounds : sandbox::Bounds::Checked, std::move(image));
     if (!memory) return std::unexpected(memory.error());
     ownMemories_.push_back(*memory);
   }
@@ -266,6 +271,10 @@ Result<void> Instantiation::applyData() {
   for (uint32_t i = 0; i < info_.data.size(); ++i) {
     const auto& segment = info_.data[i];
     if (segment.mode != SegmentMode::Active) continue;
+    if (segment.memory >= info_.importedMemories && imaged_[segment.memory - info_.importedMemories]) {
+      instance_->dropData(i);
+      continue;
+    }
     auto offset = evaluateAddress(*instance_, segment.offset);
     if (!offset) return std::unexpected(offset.error());
     auto bytes = module_->bytes().subspan(segment.bytes.offset, segment.bytes.size);

@@ -39,7 +39,8 @@ Memory* Memory::create(Store& store, std::shared_ptr<SharedLinear> shared) {
   return new Memory(store, std::move(shared));
 }
 
-Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, sandbox::Bounds bounds) {
+Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, sandbox::Bounds bounds,
+                               std::shared_ptr<const sandbox::MemoryImage> image) {
   uint64_t initial = pagesToBytes(type.limits.min, type.pageSizeLog2);
   uint64_t maximum = typeBound(type);
   if (type.limits.max) maximum = std::min(maximum, pagesToBytes(*type.limits.max, type.pageSizeLog2));
@@ -54,6 +55,7 @@ Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, s
   config.maximumBytes = maximum;
   config.bounds = bounds;
   config.shared = type.isShared;
+  config.image = std::move(image);
   auto linear = sandbox::LinearMemory::create(config);
   if (!linear) return std::unexpected(Error::make(ErrorKind::Resource, linear.error()));
   if (!type.isShared) return new Memory(store, type, maximum, std::move(*linear));

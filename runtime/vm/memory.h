@@ -30,7 +30,8 @@ struct SharedLinear {
 
 class Memory final : public Object, public abi::VMMemory {
  public:
-  static Result<Memory*> create(Store& store, const frontend::MemoryType& type, sandbox::Bounds bounds);
+  static Result<Memory*> create(Store& store, const frontend::MemoryType& type, sandbox::Bounds bounds,
+                                std::shared_ptr<const sandbox::MemoryImage> image = {});
   static Memory* from(abi::VMMemory* memory) { return static_cast<Memory*>(memory); }
   // The memory once more, in another store.
   static Memory* create(Store& store, std::shared_ptr<SharedLinear> shared);

@@ -14,6 +14,9 @@ namespace {
 constexpr size_t kManyExports = 8;
 // Above this, functions are compiled at first call unless Config::lazy says otherwise.
 constexpr size_t kLazyBytes = 2 << 20;
+// Memories with this much data get an image, unless most of it would be holes.
+constexpr uint64_t kImageBytes = 64 << 10;
+constexpr uint64_t kImageSparse = 4;
 
 }  // namespace
 
@@ -95,6 +98,47 @@ Result<const compile::ModuleCode*> Module::code(sandbox::Bounds bounds) {
   code_[which] = std::move(*compiled);
   ready_[which].store(code_[which].get(), std::memory_order_release);
   return code_[which].get();
+}
+
+std::shared_ptr<const sandbox::MemoryImage> Module::memoryImage(uint32_t memory) {
+  if (!instantiated_.load(std::memory_order_relaxed)) {
+    if (memory + 1 == info_.memories.size()) instantiated_.store(true, std::memory_order_relaxed);
+    return nullptr;
+  }
+  std::call_once(imagesOnce_, [this] { makeImages(); });
+  return images_.empty() ? nullptr : images_[memory - info_.importedMemories];
+}
+
+// Early data is not told from data in its time unless somebody can look in between: a function of an instance that
+// fails when its elements are applied, called through an imported table.
+void Module::makeImages() {
+  if (info_.importedTables != 0) return;
+  for (uint32_t m = info_.importedMemories; m < info_.memories.size(); ++m) {
+    const auto& type = info_.memories[m].type;
+    unsigned __int128 least = static_cast<unsigned __int128>(type.limits.min) << type.pageSizeLog2;
+    uint64_t bytes = 0, extent = 0;
+    bool known = true;
+    for (const auto& segment : info_.data) {
+      if (segment.mode != frontend::SegmentMode::Active || segment.memory != m) continue;
+      uint64_t offset = segment.offset.value[0];
+      known &= segment.offset.kind == frontend::ConstExpr::Kind::Value && offset <= least &&
+               segment.bytes.size <= least - offset;
+      if (!known) break;
+      bytes += segment.bytes.size;
+      extent = std::max(extent, offset + segment.bytes.size);
+    }
+    if (!known || bytes < kImageBytes || extent > bytes * kImageSparse) continue;
+    std::vector<uint8_t> contents(extent);
+    for (const auto& segment : info_.data) {
+      if (segment.mode != frontend::SegmentMode::Active || segment.memory != m) continue;
+      std::ranges::copy(bytes_.span().subspan(segment.bytes.offset, segment.bytes.size),
+                        contents.begin() + static_cast<ptrdiff_t>(segment.offset.value[0]));
+    }
+    auto image = sandbox::MemoryImage::create(contents);
+    if (!image) continue;
+    images_.resize(info_.memories.size() - info_.importedMemories);
+    images_[m - info_.importedMemories] = std::move(*image);
+  }
 }
 
 const frontend::Export* Module::findExport(std::string_view name) const {

@@ -20,6 +20,7 @@
 #include "runtime/vm/module_bytes.h"
 #include "runtime/vm/type_registry.h"
 #include "sandbox/linear_memory.h"
+#include "sandbox/memory_image.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::vm {
@@ -46,6 +47,10 @@ class Module {
   Result<const compile::ModuleCode*> code(sandbox::Bounds bounds);
   compile::Settings settings(sandbox::Bounds bounds) const;
 
+  // What a defined memory holds after instantiation, laid out once for all instances. nullptr when the segments are
+  // better applied one by one: for the first instance, little data, or offsets known only then.
+  std::shared_ptr<const sandbox::MemoryImage> memoryImage(uint32_t memory);
+
   const frontend::Export* findExport(std::string_view name) const;
   const frontend::Names& names() const;
   std::string functionName(uint32_t index) const;  // name section, else an export's name, else empty
@@ -59,6 +64,7 @@ class Module {
  private:
   Module(std::shared_ptr<Engine> engine, ModuleBytes bytes) : engine_(std::move(engine)), bytes_(std::move(bytes)) {}
   Result<void> decode();
+  void makeImages();
   static std::shared_ptr<Module> publish(std::shared_ptr<Module> module, uint64_t hash);
 
   std::shared_ptr<Engine> engine_;
@@ -74,6 +80,9 @@ class Module {
   std::mutex codeMutex_;
   std::shared_ptr<compile::ModuleCode> code_[2];  // by Bounds; guarded by codeMutex_
   std::atomic<const compile::ModuleCode*> ready_[2] = {nullptr, nullptr};
+  std::atomic<bool> instantiated_ = false;
+  std::once_flag imagesOnce_;
+  std::vector<std::shared_ptr<const sandbox::MemoryImage>> images_;  // by defined memory; empty: none
   mutable std::once_flag namesOnce_;
   mutable std::unique_ptr<frontend::Names> names_;
 };

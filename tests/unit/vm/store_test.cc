@@ -307,6 +307,36 @@ TEST(Memory, ImportersFollowAMove) {
   EXPECT_EQ(owner.memory("m")->pages(), 1001u);
 }
 
+// From the second instance on, much data comes as an image.
+TEST(Memory, EveryInstanceBeginsWithTheSameData) {
+  for (auto mode : {BoundsMode::Guarded, BoundsMode::Checked}) {
+    Config config;
+    config.bounds = mode;
+    World w(config);
+    auto module = compileWat(w.engine, "(module (memory 4) (data (i32.const 7) \"" + std::string(100000, 'a') +
+                                           "\") (data (i32.const 50000) \"bcd\") (data (i32.const 262143) \"z\")"
+                                           R"((func (export "get") (param i32) (result i32) (i32.load8_u (local.get 0)))
+        (func (export "set") (param i32 i32) (i32.store8 (local.get 0) (local.get 1)))
+        (func (export "init") (memory.init 0 (i32.const 0) (i32.const 0) (i32.const 1)))))");
+    for (int k = 0; k < 5; ++k) {
+      auto i = *Instance::create(w.store, module, {});
+      EXPECT_EQ(callI32(i, "get", {6}), 0);
+      EXPECT_EQ(callI32(i, "get", {7}), 'a');
+      EXPECT_EQ(callI32(i, "get", {50001}), 'c');
+      EXPECT_EQ(callI32(i, "get", {100006}), 'a');
+      EXPECT_EQ(callI32(i, "get", {100007}), 0);
+      EXPECT_EQ(callI32(i, "get", {262143}), 'z');
+      EXPECT_EQ(callError(i, "init").trap, TrapCode::MemoryOutOfBounds);
+      for (int at : {6, 7, 50001, 200000, 262143}) ASSERT_TRUE(i.func("set")->call({at, 'X'}));
+      EXPECT_EQ(callI32(i, "get", {50001}), 'X');
+      if (k % 2) {
+        i = {};
+        w.store.collect();
+      }
+    }
+  }
+}
+
 TEST(Memory, CustomPageSizeAndSixtyFourBits) {
   World w;
   auto i = w.instantiate(R"((module (memory (export "b") 10 20 (pagesize 1)) (memory (export "w") i64 1)
