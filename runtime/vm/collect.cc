@@ -200,8 +200,9 @@ uint64_t ExternTable::add(std::shared_ptr<void> value) {
 void Store::pin(uint64_t reference, RefKind kind) {
   if (reference == 0) return;
   if (kind == RefKind::Func || kind == RefKind::Exn) {
-    Object* object = Exception::from(reference);
-    if (kind == RefKind::Func) object = Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context);
+    Object* object = kind == RefKind::Func
+                         ? Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context)
+                         : Exception::from(reference);
     if (object->pinned_) return;
     object->pinned_ = true;
     pins_.push_back({object, 0});

@@ -72,7 +72,8 @@ class DeadlineClock {
       if (waiting_.empty()) {
         wake_.wait(lock);
       } else if (auto first = waiting_.begin(); first->first.first > Clock::now()) {
-        wake_.wait_until(lock, first->first.first);
+        const auto when = first->first.first;  // the entry may go while we sleep
+        wake_.wait_until(lock, when);
       } else {
         first->second->interrupt();
         times_.erase(first->first.second);
