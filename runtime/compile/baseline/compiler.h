@@ -140,6 +140,7 @@ class Compiler : public frontend::NullSink {
 
   void block(Ctl&);
   void loop(Ctl&);
+  void chooseLoopFacts(const Prescan::Loop& loop);
   void ifOp(Ctl&);
   void elseOp(Ctl&, bool fallthrough);
   void end(Ctl&, bool fallthrough);
@@ -297,6 +298,7 @@ class Compiler : public frontend::NullSink {
     if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]] reload(home);
   }
   void reload(const LocalHome& home);
+  void save(const LocalHome& home);
   void saveVolatilePins();       // before a call: slots become current; registers stay valid
   void dropVolatilePins() { facts_.valid &= ~homes_.volatilePins(); }   // after it
   void materializeLocal(uint32_t local);   // stack entries that name it take its present value

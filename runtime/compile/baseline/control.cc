@@ -25,22 +25,18 @@ void Compiler::arrive(Label& label) {
     return;
   }
   uint32_t all = homes_.volatilePins();
-  uint32_t load = 0, save = 0;
+  uint32_t load = 0, toSave = 0;
   if (label.target.bound()) {
     load = label.facts.valid & ~facts_.valid;
-    save = label.facts.clean & ~facts_.clean;
+    toSave = label.facts.clean & ~facts_.clean;
   } else {
     // Weaken what the label asks for; only a pin that would be neither valid nor clean costs code.
     uint32_t lost = all & ~((label.facts.valid & facts_.valid) | (label.facts.clean & facts_.clean));
     load = lost & label.facts.valid;
-    save = lost & label.facts.clean & ~load;
+    toSave = lost & label.facts.clean & ~load;
   }
   for (uint32_t p = load; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
-  for (uint32_t p = save; p; p &= p - 1) {
-    const LocalHome& home = homes_[homes_.localOfPin(lowest(p))];
-    store(Mem(Gpr::rbp, home.slot), Operand{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0});
-  }
-  facts_.clean |= save;
+  for (uint32_t p = toSave; p; p &= p - 1) save(homes_[homes_.localOfPin(lowest(p))]);
   if (!label.target.bound()) {
     label.facts.valid &= facts_.valid;
     label.facts.clean &= facts_.clean;
@@ -102,6 +98,23 @@ void Compiler::block(Ctl& c) {
   c.label.base = height() - n;
 }
 
+// What back edges will have to conform to. Without calls nothing in the loop invalidates a pin: have all in registers, and never write slots
+// back. With calls, only what the loop writes is like that; what it does not write is saved once, here, and never again, and what it does
+// not even read need not be in its register.
+void Compiler::chooseLoopFacts(const Prescan::Loop& loop) {
+  for (uint32_t p = homes_.volatilePins(); p; p &= p - 1) {
+    const uint32_t local = homes_.localOfPin(lowest(p)), fact = 1u << lowest(p);
+    const uint64_t inMask = Prescan::Loop::bitOf(local);
+    if (!loop.hasCalls || loop.written & inMask) {
+      if (!(facts_.valid & fact)) validate(homes_[local]);
+      facts_.clean &= ~fact;
+      continue;
+    }
+    if (!(facts_.clean & fact)) save(homes_[local]);
+    if (!(loop.used & inMask)) facts_.valid &= ~fact;
+  }
+}
+
 void Compiler::loop(Ctl& c) {
   uint32_t n = static_cast<uint32_t>(c.params.size());
   c.label.base = height() - n;
@@ -117,11 +130,7 @@ void Compiler::loop(Ctl& c) {
     if (o.where == Where::Const) spill(o, c.label.base + i);
   }
   uint32_t offset = static_cast<uint32_t>(decoder_->instructionOffset() - bodyStart_);
-  if (!scan_.loopHasCalls(offset, loopCursor_)) {
-    // Nothing in the loop invalidates a pin: have all in registers, and never write slots back.
-    for (uint32_t p = homes_.volatilePins() & ~facts_.valid; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
-    facts_.clean = 0;
-  }
+  if (const Prescan::Loop* loop = scan_.loopAt(offset, loopCursor_)) chooseLoopFacts(*loop);
   c.label.facts = facts_;
   c.label.hasFacts = true;
   as_.bind(c.label.target);

@@ -216,13 +216,13 @@ void Compiler::reload(const LocalHome& home) {
   facts_.valid |= pinBit(isFloat(home.type), home.pin);
 }
 
+void Compiler::save(const LocalHome& home) {
+  store(Mem(Gpr::rbp, home.slot), Operand{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0});
+  facts_.clean |= pinBit(isFloat(home.type), home.pin);
+}
+
 void Compiler::saveVolatilePins() {
-  for (uint32_t dirty = facts_.valid & ~facts_.clean; dirty; dirty &= dirty - 1) {
-    const LocalHome& home = homes_[homes_.localOfPin(lowest(dirty))];
-    Operand o{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0};
-    store(Mem(Gpr::rbp, home.slot), o);
-  }
-  facts_.clean |= facts_.valid;
+  for (uint32_t dirty = facts_.valid & ~facts_.clean; dirty; dirty &= dirty - 1) save(homes_[homes_.localOfPin(lowest(dirty))]);
 }
 
 void Compiler::materializeLocal(uint32_t local) {

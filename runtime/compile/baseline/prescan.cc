@@ -23,6 +23,7 @@ struct Skip {
   uint8_t bytes = 0;
   bool isCall = false;
   bool isLocal = false;    // the LEB is a local's index
+  bool writes = false;     // that local
 };
 
 constexpr Skip skipOf(Imm imm) {
@@ -92,11 +93,12 @@ constexpr bool mayCall(Op op) {
   }
 }
 
-// A steady instruction in a byte: bits 0..1 LEBs, 2 the first is a local's index, 3 memarg, 4..5 quarters of the bytes behind; bit 7: not steady.
+// A steady instruction in a byte: bits 0..1 LEBs, 2 the first is a local's index, 3 memarg, 4..5 quarters of the bytes behind, 6 writes the
+// local; bit 7: not steady.
 constexpr uint8_t kNotSteady = 0x80;
 constexpr uint8_t packed(const Skip& s) {
   if (s.step > Step::MemArg || s.isCall || s.bytes % 4 || s.bytes > 12) return kNotSteady;
-  return static_cast<uint8_t>(s.lebs | s.isLocal << 2 | (s.step == Step::MemArg) << 3 | (s.bytes / 4) << 4);
+  return static_cast<uint8_t>(s.lebs | s.isLocal << 2 | (s.step == Step::MemArg) << 3 | (s.bytes / 4) << 4 | s.writes << 6);
 }
 
 struct Tables {
@@ -111,6 +113,7 @@ struct Tables {
       if (entry.code == 0x0b && entry.prefix == 0) skip.step = Step::End;
       if (entry.code == 0x18 && entry.prefix == 0) skip.step = Step::End, skip.lebs = 1;  // delegate closes a try
       skip.isCall = mayCall(static_cast<Op>(i));
+      skip.writes = static_cast<Op>(i) == Op::LocalSet || static_cast<Op>(i) == Op::LocalTee;
       if (entry.prefix == 0)
         single[entry.code] = skip;
       else if (entry.code < 320)
@@ -155,11 +158,29 @@ void Prescan::noteCall() {
   }
 }
 
+void Prescan::openLoop(uint32_t offset, uint32_t weight) {
+  open_.push_back({static_cast<uint32_t>(loops_.size()), weight, used_, written_});
+  loops_.push_back({offset, false, 0, 0});
+  used_ = written_ = 0;
+}
+
+void Prescan::close() {
+  const Open& open = open_.back();
+  if (open.loop != ~0u) {
+    loops_[open.loop].used = used_;
+    loops_[open.loop].written = written_;
+    used_ |= open.used;
+    written_ |= open.written;
+  }
+  open_.pop_back();
+}
+
 void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
   hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = false;
+  used_ = written_ = 0;
   const uint8_t* end = instructions.data() + instructions.size();
   complete_ = scan(instructions.data(), end) == end;
   if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = true;
@@ -197,23 +218,28 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
   unsigned lebs = skip.lebs;
   switch (skip.step) {
     case Step::Steady:
-      if (skip.isLocal) count(leb(p, end), weight), lebs = 0;
+      if (skip.isLocal) {
+        uint32_t local = leb(p, end);
+        count(local, weight);
+        used_ |= Loop::bitOf(local);
+        if (skip.writes) written_ |= Loop::bitOf(local);
+        lebs = 0;
+      }
       break;
     case Step::MemArg:
       usesMemory_ = true;
       if (p < end && *p & 64) ++lebs;
       break;
     case Step::OpenLoop:
-      loops_.push_back({static_cast<uint32_t>(at - start), false});
-      open_.push_back({static_cast<uint32_t>(loops_.size() - 1), weight});
+      openLoop(static_cast<uint32_t>(at - start), weight);
       if (weight < 4096) weight *= 8;
       break;
     case Step::TryTable:
-    case Step::Open: open_.push_back({~0u, weight}); break;
+    case Step::Open: open_.push_back({~0u, weight, 0, 0}); break;
     case Step::End:
       if (open_.empty()) return weight = 0, p;
       weight = open_.back().weight;
-      open_.pop_back();
+      close();
       break;
     case Step::Table:
       for (uint32_t n = leb(p, end) + 1; n > 0 && p < end; --n) skipLeb(p, end);
@@ -249,9 +275,13 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
   const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;   // one more takes what is no local
   uint32_t* weights = weights_.data();
   unsigned memory = 0;
+  uint64_t used = 0, written = 0;     // not yet in used_, written_
   while (end - p > kAhead) {
     const unsigned how = kTables.steady[*p];
     if (how & kNotSteady) [[unlikely]] {
+      used_ |= used;
+      written_ |= written;
+      used = written = 0;
       p = scanOne(start, p, end, weight);
       if (!p) return start;
       if (weight == 0) return p;
@@ -263,14 +293,18 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
     const uint32_t index = lebValue(word, first);
     weights[how & 4 && index < locals ? index : locals] += weight;
     memory |= how & 8;
+    used |= uint64_t{how >> 2 & 1} << (index & 63);
+    written |= uint64_t{how >> 6} << (index & 63);
     const bool memoryIndex = how & 8 && word & 64;
     uint64_t behind;
     std::memcpy(&behind, p + 1 + first, 8);
     const unsigned second = lebLength(behind);
-    p += 1 + (how >> 4) * 4 + (how & 3 ? first : 0) + (how & 2 ? second : 0);
+    p += 1 + (how >> 4 & 3) * 4 + (how & 3 ? first : 0) + (how & 2 ? second : 0);
     if (memoryIndex) [[unlikely]] skipLeb(p, end);
   }
   usesMemory_ |= memory != 0;
+  used_ |= used;
+  written_ |= written;
   while (p < end) {
     p = scanOne(start, p, end, weight);
     if (!p) return start;

@@ -24,21 +24,25 @@ class Prescan {
   bool hasVectors() const { return hasVectors_; }      // some instruction with prefix 0xfd
   bool hasTry() const { return hasTry_; }              // try or try_table
   bool complete() const { return complete_; }          // reached the end; otherwise assume the worst
-  // Whether the loop whose opcode stands at `offset` of the scanned instructions has a call in it. Asked in ascending order, with a
-  // cursor that starts at 0 (loops in dead code are never asked for).
-  bool loopHasCalls(uint32_t offset, uint32_t& cursor) const {
+
+  struct Loop {
+    uint32_t offset;        // of its opcode, in the scanned instructions
+    bool hasCalls;
+    uint64_t used, written; // its locals, each as bit (index mod 64)
+    static constexpr uint64_t bitOf(uint32_t local) { return uint64_t{1} << (local & 63); }
+  };
+  // The loop whose opcode stands at `offset`; null if the scan did not get there. Asked in ascending order, with a cursor that starts at
+  // 0 (loops in dead code are never asked for).
+  const Loop* loopAt(uint32_t offset, uint32_t& cursor) const {
     while (cursor < loops_.size() && loops_[cursor].offset < offset) ++cursor;
-    return !complete_ || cursor >= loops_.size() || loops_[cursor].hasCalls;
+    return complete_ && cursor < loops_.size() ? &loops_[cursor] : nullptr;
   }
 
  private:
-  struct Loop {
-    uint32_t offset;
-    bool hasCalls;
-  };
   struct Open {             // an enclosing construct
     uint32_t loop;          // ordinal, or ~0
     uint32_t weight;        // of uses outside of it
+    uint64_t used, written; // of a loop: what the code around it has used so far
   };
   void count(uint32_t local, uint32_t weight) {
     if (size_t{local} + 1 < weights_.size()) weights_[local] += weight;
@@ -47,9 +51,12 @@ class Prescan {
   const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight);
   static void skipType(const uint8_t*& p, const uint8_t* end);
   void noteCall();
+  void openLoop(uint32_t offset, uint32_t weight);
+  void close();
   std::vector<uint32_t> weights_;
   std::vector<Loop> loops_;
   std::vector<Open> open_;
+  uint64_t used_ = 0, written_ = 0;   // by the innermost loop so far
   bool hasCalls_ = false;
   bool usesMemory_ = false;
   bool hasVectors_ = false;
