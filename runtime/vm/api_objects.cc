@@ -299,6 +299,11 @@ Result<Instance> Instance::create(Store& store, const Module& module, std::span<
   return instance;
 }
 
+std::optional<Instance> Instance::from(const Frame& frame) {
+  if (!frame.instance) return std::nullopt;
+  return Instance(static_cast<vm::Instance*>(frame.instance.get()));
+}
+
 Module Instance::module() const { return Module(impl_ ? impl_->sharedModule() : nullptr); }
 
 std::optional<Extern> Instance::get(std::string_view name) const {

@@ -24,6 +24,7 @@ std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count) {
   std::map<std::tuple<const Module*, uint32_t, uint32_t>, std::optional<uint64_t>> offsets;
   std::vector<Frame> out;
   out.reserve(count);
+  std::shared_ptr<void> holder;  // of the last frame's instance, which most often is the next one's
   for (uint32_t i = 0; i < count; ++i) {
     auto hit = codecache::CodeCache::process().lookup(frames[i].pc);
     if (!hit || !hit.range) continue;
@@ -38,7 +39,11 @@ std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count) {
       known->second =
           compile::sourceOffset(module.info(), module.bytes(), instance.code().settings(), function, codeOffset);
     }
-    out.push_back({module.names().module, function, module.functionName(function), known->second});
+    if (holder.get() != &instance) {
+      instance.retain();
+      holder = {&instance, [](Instance* i) { i->release(); }};
+    }
+    out.push_back({module.names().module, function, module.functionName(function), known->second, holder});
   }
   return out;
 }

@@ -161,6 +161,8 @@ void Store::collect(bool releasePins) {
   dispose(dead);
   deadValues.clear();
   collectAt_ = std::max<size_t>(1024, objectCount() * 2);
+  // By bytes too, but never more often than every so many objects: a collection costs time in proportion to them.
+  collectAtBytes_ = memoryBytes_ + std::max({kCollectBytes, memoryBytes_, objectCount() << 16});
   collecting_ = false;
 }
 
@@ -174,6 +176,7 @@ void Store::pruneTypes() {
 
 void Store::dispose(Object* list) {
   for (Object* o = list; o; o = o->next_) o->close();
+  for (Object* o = list; o; o = o->next_) hostInfo.drop(*o);
   while (list) {
     Object* next = list->next_;
     list->store_ = nullptr;

@@ -139,6 +139,8 @@ void Instance::trace(Tracer& tracer) {
     } else if (auto type = info.globals[i].type.type; type.isRef()) {
       tracer.mark(globalCell(i)->ref, refKind(canonical(type, module_->typeIds())));
     }
+    // Else made anew at need.
+    if (globals_ && globals_[i] && globals_[i]->hasHostInfo()) tracer.mark(globals_[i]);
   }
   if (!segments_) return;
   for (size_t i = 0; i < segments_->values.size(); ++i) {

@@ -25,6 +25,7 @@ uint64_t typeBound(const frontend::MemoryType& type) {
 Memory::Memory(Store& store, const frontend::MemoryType& type, uint64_t maxBytes, sandbox::LinearMemory linear)
     : Object(store), type_(type), maxBytes_(maxBytes), linear_(std::move(linear)), bounds_(linear_.bounds()) {
   publish(linear_);
+  store.countMemory(static_cast<int64_t>(size()));
 }
 
 Memory::Memory(Store& store, std::shared_ptr<SharedLinear> shared)
@@ -85,6 +86,7 @@ int64_t Memory::grow(uint64_t deltaPages) {
   uint8_t* oldBase = base;
   if (delta != 0 && !linear_.grow(old + delta)) return -1;
   publish(linear_);
+  if (store()) store()->countMemory(static_cast<int64_t>(delta));
   if (base != oldBase) {
     for (auto* context : users_) Instance::of(context)->memoryMoved(this);
   }
@@ -112,6 +114,8 @@ void Memory::close() {
   if (shared_) {
     std::lock_guard lock(shared_->mutex);
     std::erase(shared_->users, this);
+  } else if (store()) {
+    store()->countMemory(-static_cast<int64_t>(size()));
   }
   shared_.reset();
   linear_ = {};

@@ -35,6 +35,8 @@ class Object {
   virtual void trace(Tracer&) {}
   // Bytes of the allocation, if the guest's references are addresses within it; else 0.
   virtual size_t extent() const { return 0; }
+  // Whether the host has attached something (host_info.h).
+  bool hasHostInfo() const { return hasHostInfo_; }
   // Gives back what the object holds. Runs code of the host (a callback's destructor), so everything else must still
   // stand.
   virtual void close() {}
@@ -42,11 +44,13 @@ class Object {
  private:
   friend class Store;
   friend class Tracer;
+  friend class HostInfoTable;
   Store* store_;
   Object* next_ = nullptr;  // in the store's list
   uint32_t handles_ = 0;
   bool marked_ = false;
   bool pinned_ = false;  // in Store::pins_
+  bool hasHostInfo_ = false;
 };
 
 }  // namespace wattle::vm

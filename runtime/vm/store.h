@@ -14,6 +14,7 @@
 #include "runtime/compile/abi/vmcontext.h"
 #include "runtime/vm/engine.h"
 #include "runtime/vm/gc_heap.h"
+#include "runtime/vm/host_info.h"
 #include "runtime/vm/object.h"
 #include "runtime/vm/types.h"
 #include "runtime/vm/wait.h"
@@ -89,6 +90,7 @@ class Store {
   // --- objects ------------------------------------------------------------------------------------------------------
   size_t objectCount() const { return objectCount_ + externs_.count(); }
   uint64_t instanceCount = 0;
+  HostInfoTable hostInfo;
   // The host function for a definition: one in each store, as long as it lives.
   Result<HostFunction*> hostFunction(const std::shared_ptr<const HostDefinition>& definition);
   void forgetHostFunction(const HostDefinition* definition) { hostFunctions_.erase(definition); }
@@ -98,9 +100,12 @@ class Store {
   void collect(bool releasePins);
   // To be called where everything alive is held by a handle, before something new is made.
   void collectIfDue() {
-    if (objectCount() >= collectAt_) [[unlikely]]
+    if (objectCount() >= collectAt_ || memoryBytes_ >= collectAtBytes_) [[unlikely]]
       collect(false);
   }
+  // A memory of the store's own became larger or went. A few large memories that nobody uses any more weigh as much as
+  // many objects.
+  void countMemory(int64_t bytes) { memoryBytes_ += static_cast<uint64_t>(bytes); }
   // A reference is handed to the host: keeps it until the RootScope ends (see Val).
   void pin(uint64_t reference, RefKind kind);
   size_t pinMark() {
@@ -143,6 +148,7 @@ class Store {
  private:
   friend class Object;
   friend class Tracer;
+  static constexpr uint64_t kCollectBytes = 1 << 28;
   // What keeps a reference that the host holds as a bare Val.
   struct Pin {
     Object* object;  // nullptr: a word
@@ -165,6 +171,8 @@ class Store {
   Object* objects_ = nullptr;
   size_t objectCount_ = 0;
   size_t collectAt_ = 1024;
+  uint64_t memoryBytes_ = 0;
+  uint64_t collectAtBytes_ = kCollectBytes;
   bool collecting_ = false;
   bool closing_ = false;
   unsigned scopes_ = 0;

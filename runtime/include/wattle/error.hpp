@@ -43,6 +43,7 @@ struct Frame {
   uint32_t functionIndex = 0;
   std::string function;                    // from the name section, or an export's name, or empty
   std::optional<uint64_t> moduleOffset;    // byte offset of the instruction in the module; absent when its bytes were dropped
+  std::shared_ptr<void> instance{};        // keeps it alive: see Instance::from
 };
 
 struct Error {
@@ -53,7 +54,7 @@ struct Error {
   TrapCode trap = TrapCode::None;
   std::vector<Frame> backtrace{};
   int exitCode = 0;
-  std::shared_ptr<void> exception{};       // Exception: keeps it alive; opaque
+  std::shared_ptr<void> exception{};       // Exception: keeps it alive; opaque. Else what a callback's error carried along
 
   static Error make(ErrorKind kind, std::string message) {
     Error error;

@@ -325,6 +325,8 @@ class WATTLE_API Instance {
  public:
   // Imports in the module's order.
   static Result<Instance> create(Store& store, const Module& module, std::span<const Extern> imports);
+  // Whose function the frame of a backtrace was.
+  static std::optional<Instance> from(const Frame& frame);
   Module module() const;
   std::optional<Extern> get(std::string_view name) const;
   std::vector<std::pair<std::string, Extern>> exports() const;

@@ -1,0 +1,226 @@
+// Functions: calls out of C and into it.
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "runtime/capi/capi.h"
+#include "runtime/vm/function.h"
+#include "runtime/vm/store.h"
+#include "runtime/vm/types.h"
+#include "wattle.h"
+
+namespace wattle::capi {
+
+namespace {
+
+// `Element`s without the heap while there are few.
+template <class Element>
+class Buffer {
+ public:
+  explicit Buffer(size_t count) {
+    if (count <= kInline) return;
+    many_.resize(count);
+    data_ = many_.data();
+  }
+  Element* data() { return data_; }
+
+ private:
+  static constexpr size_t kInline = 10;
+  std::array<Element, kInline> few_;
+  std::vector<Element> many_;
+  Element* data_ = few_.data();
+};
+
+Error argument(std::string message) { return Error::make(ErrorKind::Argument, std::move(message)); }
+
+// --- Guest to host --------------------------------------------------------------------------------------------------
+
+struct HostEnv {
+  wasm_func_callback_t plain = nullptr;
+  wasm_func_callback_with_env_t withEnv = nullptr;
+  void* env = nullptr;
+  void (*finalizer)(void*) = nullptr;
+  FuncType type;
+
+  HostEnv() = default;
+  HostEnv(const HostEnv&) = delete;
+  HostEnv& operator=(const HostEnv&) = delete;
+  ~HostEnv() {
+    if (finalizer) finalizer(env);
+  }
+
+  wasm_trap_t* call(const wasm_val_vec_t* args, wasm_val_vec_t* results) const {
+    return plain ? plain(args, results) : withEnv(env, args, results);
+  }
+};
+
+// Deletes what is left in it.
+class Vals {
+ public:
+  explicit Vals(size_t count) : buffer_(count), vec_{count, buffer_.data()} {}
+  ~Vals() {
+    for (size_t i = 0; i < vec_.size; ++i) wasm_val_delete(&vec_.data[i]);
+  }
+  Vals(const Vals&) = delete;
+  Vals& operator=(const Vals&) = delete;
+  wasm_val_t& operator[](size_t i) { return vec_.data[i]; }
+  wasm_val_vec_t* vec() { return &vec_; }
+  void forget() { vec_.size = 0; }
+
+ private:
+  Buffer<wasm_val_t> buffer_;
+  wasm_val_vec_t vec_;
+};
+
+Result<void> callHost(const HostEnv& host, Caller& caller, std::span<const Val> args, std::span<Val> results) {
+  Store& store = caller.store();
+  Vals in(args.size());
+  for (size_t i = 0; i < args.size(); ++i) fromVal(store, args[i], in[i]);
+  Vals out(results.size());
+  for (size_t i = 0; i < results.size(); ++i) out[i] = zeroVal(host.type.results[i]);
+  if (wasm_trap_t* trap = host.call(in.vec(), out.vec())) {
+    out.forget();  // not filled
+    return std::unexpected(errorOf(trap));
+  }
+  for (size_t i = 0; i < results.size(); ++i) {
+    auto value = toVal(store, out[i], host.type.results[i]);
+    if (!value) {
+      value.error().message = fmt::format("result {} of a host function: {}", i, value.error().message);
+      return std::unexpected(std::move(value.error()));
+    }
+    results[i] = *value;
+  }
+  return {};
+}
+
+wasm_func_t* makeHost(wasm_store_t* store, const wasm_functype_t* type, std::shared_ptr<HostEnv> host) {
+  host->type = fromType(*type);
+  FuncType signature = host->type;
+  auto func = Func::host(store->store, signature, [host = std::move(host)](Caller& caller, auto args, auto results) {
+    return callHost(*host, caller, args, results);
+  });
+  return func.impl() ? new wasm_func_t(std::move(func)) : nullptr;
+}
+
+// --- Host to guest --------------------------------------------------------------------------------------------------
+
+bool isPlain(frontend::ValType type) { return !type.isRef() && type.kind() != frontend::ValKind::V128; }
+
+wasm_valkind_t numberKind(frontend::ValKind kind) {
+  switch (kind) {
+    case frontend::ValKind::I32: return WASM_I32;
+    case frontend::ValKind::I64: return WASM_I64;
+    case frontend::ValKind::F32: return WASM_F32;
+    default: return WASM_F64;
+  }
+}
+
+// Both are unions of the same numbers; narrow ones are to be zero above.
+uint64_t numberBits(const wasm_val_t& value) {
+  bool isNarrow = value.kind == WASM_I32 || value.kind == WASM_F32;
+  return isNarrow ? static_cast<uint32_t>(value.of.i32) : static_cast<uint64_t>(value.of.i64);
+}
+
+// A call of numbers only, which is most: no store, no roots.
+class Call {
+ public:
+  Call(const Func& func, const wasm_val_vec_t* args, wasm_val_vec_t* results)
+      : func_(func),
+        entry_(vm::TypeRegistry::process().entry(func.impl()->typeId)),
+        args_(args),
+        results_(results),
+        raw_(entry_.valueCount) {}
+
+  Result<void> run() {
+    if (auto wrong = checkCounts()) return std::unexpected(std::move(*wrong));
+    const auto& [params, results] = entry_.type.func;
+    if (!std::ranges::all_of(params, isPlain) || !std::ranges::all_of(results, isPlain)) return runWithReferences();
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (args_->data[i].kind != numberKind(params[i].kind())) [[unlikely]]
+        return wrongArgument(i);
+      raw_.data()[i].words[0] = numberBits(args_->data[i]);
+    }
+    if (auto called = func_.callRaw({raw_.data(), entry_.valueCount}); !called) [[unlikely]]
+      return called;
+    for (size_t i = 0; i < results.size(); ++i) {
+      results_->data[i].kind = numberKind(results[i].kind());
+      results_->data[i].of.i64 = raw_.data()[i].i64;
+    }
+    return {};
+  }
+
+ private:
+  std::optional<Error> checkCounts() const {
+    size_t params = entry_.type.func.params.size(), results = entry_.type.func.results.size();
+    size_t given = args_ ? args_->size : 0, room = results_ ? results_->size : 0;
+    if (given != params) return argument(fmt::format("the function takes {} arguments, not {}", params, given));
+    if (room < results)
+      return argument(fmt::format("the function has {} results, there is room for {}", results, room));
+    return std::nullopt;
+  }
+
+  std::unexpected<Error> wrongArgument(size_t i) const {
+    const auto& type = entry_.type.func.params[i];
+    return std::unexpected(argument(fmt::format("argument {}: expected {}", i, toString(vm::toApi(type)))));
+  }
+
+  Result<void> runWithReferences() {
+    Store* store = liveStore(func_.impl()->owner());
+    if (!store) return std::unexpected(argument("the store of this function is gone"));
+    RootScope scope(*store);
+    const auto& [params, results] = entry_.type.func;
+    for (size_t i = 0; i < params.size(); ++i) {
+      auto value = toVal(*store, args_->data[i], vm::toApi(params[i]));
+      if (!value) {
+        value.error().message = fmt::format("argument {}: {}", i, value.error().message);
+        return std::unexpected(std::move(value.error()));
+      }
+      raw_.data()[i].words = {value->low(), value->high()};
+    }
+    if (auto called = func_.callRaw({raw_.data(), entry_.valueCount}); !called) return called;
+    for (size_t i = 0; i < results.size(); ++i) {
+      const auto& words = raw_.data()[i].words;
+      fromVal(*store, Val::fromBits(vm::toApi(results[i]), words[0], words[1]), results_->data[i]);
+    }
+    return {};
+  }
+
+  const Func& func_;
+  const vm::TypeEntry& entry_;
+  const wasm_val_vec_t* args_;
+  wasm_val_vec_t* results_;
+  Buffer<RawVal> raw_;
+};
+
+}  // namespace
+
+}  // namespace wattle::capi
+
+using namespace wattle::capi;
+
+wasm_func_t* wasm_func_new(wasm_store_t* store, const wasm_functype_t* type, wasm_func_callback_t callback) {
+  auto host = std::make_shared<HostEnv>();
+  host->plain = callback;
+  return makeHost(store, type, std::move(host));
+}
+
+wasm_func_t* wasm_func_new_with_env(wasm_store_t* store, const wasm_functype_t* type,
+                                    wasm_func_callback_with_env_t callback, void* env, void (*finalizer)(void*)) {
+  auto host = std::make_shared<HostEnv>();
+  host->withEnv = callback;
+  host->env = env;
+  host->finalizer = finalizer;
+  return makeHost(store, type, std::move(host));
+}
+
+wasm_functype_t* wasm_func_type(const wasm_func_t* func) { return makeType(func->handle.type()); }
+size_t wasm_func_param_arity(const wasm_func_t* func) { return func->handle.impl()->type().params.size(); }
+size_t wasm_func_result_arity(const wasm_func_t* func) { return func->handle.impl()->type().results.size(); }
+
+wasm_trap_t* wasm_func_call(const wasm_func_t* func, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
+  auto called = Call(func->handle, args, results).run();
+  if (called) [[likely]]
+    return nullptr;
+  return makeTrap(std::move(called.error()));
+}

@@ -1,0 +1,46 @@
+// Instances.
+#include <fmt/format.h>
+
+#include "runtime/capi/capi.h"
+#include "runtime/vm/instance.h"
+#include "runtime/vm/store.h"
+
+using namespace wattle::capi;
+
+namespace {
+
+// Imports that are not there end the list: the error then names what is missing.
+wattle::Result<std::vector<wattle::Extern>> importsOf(const wasm_module_t* module, const wasm_extern_vec_t* imports) {
+  const auto& wanted = module->module().impl()->info().imports;
+  std::vector<wattle::Extern> out;
+  if (!imports) return out;
+  out.reserve(imports->size);
+  for (size_t i = 0; i < imports->size; ++i) {
+    if (!imports->data[i]) {
+      auto name = i < wanted.size() ? fmt::format("{}.{}", wanted[i].module, wanted[i].name) : fmt::format("{}", i);
+      return std::unexpected(wattle::Error::make(wattle::ErrorKind::Link, fmt::format("import {} is NULL", name)));
+    }
+    out.push_back(externOf(*imports->data[i]));
+  }
+  return out;
+}
+
+}  // namespace
+
+wasm_instance_t* wasm_instance_new(wasm_store_t* store, const wasm_module_t* module, const wasm_extern_vec_t* imports,
+                                   wasm_trap_t** trap) {
+  if (trap) *trap = nullptr;
+  auto given = importsOf(module, imports);
+  if (!given) return giveTrap(trap, std::move(given.error())), nullptr;
+  auto made = wattle::Instance::create(store->store, module->module(), *given);
+  if (!made) return giveTrap(trap, std::move(made.error())), nullptr;
+  return new wasm_instance_t(std::move(*made));
+}
+
+void wasm_instance_exports(const wasm_instance_t* instance, wasm_extern_vec_t* out) {
+  auto* impl = instance->handle.impl();
+  if (!impl->store() || !impl->store()->isOpen()) return wasm_extern_vec_new_empty(out);
+  const auto& exports = impl->module().info().exports;
+  wasm_extern_vec_new_uninitialized(out, exports.size());
+  for (size_t i = 0; i < out->size; ++i) out->data[i] = makeExtern(impl->externAt(exports[i].kind, exports[i].index));
+}

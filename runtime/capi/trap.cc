@@ -1,0 +1,81 @@
+// Traps and their frames. A trap carries the error of the C++ API that it stands for.
+#include "runtime/capi/capi.h"
+#include "runtime/vm/instance.h"
+
+namespace wattle::capi {
+
+wasm_trap_t* makeTrap(Error error) {
+  auto box = error.kind == ErrorKind::Exception ? nullptr : boxOf(error.exception);
+  if (!box || box->kind != Box::Kind::Trap) return new wasm_trap_t(makeBox<TrapBox>(std::move(error)));
+  auto& known = static_cast<TrapBox&>(*box).error;
+  if (known.backtrace.empty()) known.backtrace = std::move(error.backtrace);
+  return new wasm_trap_t(std::move(box));
+}
+
+Error errorOf(wasm_trap_t* trap) {
+  Error error = trap->error();
+  if (error.kind != ErrorKind::Exception) error.exception = opaque(trap->box);
+  delete trap;
+  return error;
+}
+
+void giveTrap(wasm_trap_t** out, Error error) {
+  if (out) *out = makeTrap(std::move(error));
+}
+
+namespace {
+
+wasm_frame_t* makeFrame(const Frame& frame) {
+  auto instance = Instance::from(frame);
+  return new wasm_frame_t{frame, instance ? new wasm_instance_t(std::move(*instance)) : nullptr};
+}
+
+}  // namespace
+
+void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) {
+  wasm_frame_vec_new_uninitialized(out, frames.size());
+  for (size_t i = 0; i < out->size; ++i) out->data[i] = makeFrame(frames[i]);
+}
+
+}  // namespace wattle::capi
+
+using namespace wattle::capi;
+
+wasm_trap_t* wasm_trap_new(wasm_store_t*, const wasm_message_t* message) {
+  std::string text;
+  if (message && message->data) text.assign(message->data, message->size);
+  if (!text.empty() && text.back() == '\0') text.pop_back();
+  auto error = wattle::Error::make(wattle::ErrorKind::Trap, std::move(text));
+  error.trap = wattle::TrapCode::HostError;
+  return makeTrap(std::move(error));
+}
+
+void wasm_trap_message(const wasm_trap_t* trap, wasm_message_t* out) {
+  const std::string& message = trap->error().message;
+  wasm_byte_vec_new(out, message.size() + 1, message.c_str());
+}
+
+wasm_frame_t* wasm_trap_origin(const wasm_trap_t* trap) {
+  const auto& frames = trap->error().backtrace;
+  return frames.empty() ? nullptr : makeFrame(frames.front());
+}
+
+void wasm_trap_trace(const wasm_trap_t* trap, wasm_frame_vec_t* out) { makeTrace(trap->error().backtrace, out); }
+
+wasm_frame_t* wasm_frame_copy(const wasm_frame_t* frame) { return frame ? makeFrame(frame->frame) : nullptr; }
+
+void wasm_frame_delete(wasm_frame_t* frame) {
+  if (!frame) return;
+  wasm_instance_delete(frame->instance);
+  delete frame;
+}
+
+wasm_instance_t* wasm_frame_instance(const wasm_frame_t* frame) { return frame->instance; }
+uint32_t wasm_frame_func_index(const wasm_frame_t* frame) { return frame->frame.functionIndex; }
+size_t wasm_frame_module_offset(const wasm_frame_t* frame) { return frame->frame.moduleOffset.value_or(0); }
+
+size_t wasm_frame_func_offset(const wasm_frame_t* frame) {
+  if (!frame->instance || !frame->frame.moduleOffset) return 0;
+  const auto& functions = frame->instance->handle.impl()->module().info().functions;
+  return *frame->frame.moduleOffset - functions[frame->frame.functionIndex].body.offset;
+}

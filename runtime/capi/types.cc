@@ -1,0 +1,322 @@
+// Types and their conversions.
+#include "runtime/capi/capi.h"
+#include "wattle.h"
+
+using namespace wattle;
+using capi::fromType;
+using capi::makeType;
+
+// --- Value types ----------------------------------------------------------------------------------------------------
+
+namespace wattle::capi {
+
+namespace {
+
+wasm_valkind_t kindOfHeap(Heap heap) {
+  switch (heap) {
+    case Heap::Func: return WASM_FUNCREF;
+    case Heap::Extern: return WASM_EXTERNREF;
+    case Heap::NoFunc: return WATTLE_NULLFUNCREF;
+    case Heap::NoExtern: return WATTLE_NULLEXTERNREF;
+    case Heap::Any: return WATTLE_ANYREF;
+    case Heap::Eq: return WATTLE_EQREF;
+    case Heap::I31: return WATTLE_I31REF;
+    case Heap::Struct: return WATTLE_STRUCTREF;
+    case Heap::Array: return WATTLE_ARRAYREF;
+    case Heap::None: return WATTLE_NULLREF;
+    case Heap::Exn: return WATTLE_EXNREF;
+    case Heap::NoExn: return WATTLE_NULLEXNREF;
+    case Heap::Concrete: break;
+  }
+  return WASM_FUNCREF;
+}
+
+wasm_valkind_t kindOfConcrete(uint32_t id) {
+  const auto* entry = vm::TypeRegistry::process().find(id);
+  if (!entry) return WASM_FUNCREF;
+  switch (entry->type.kind) {
+    case frontend::CompositeKind::Struct: return WATTLE_STRUCTREF;
+    case frontend::CompositeKind::Array: return WATTLE_ARRAYREF;
+    default: return WASM_FUNCREF;
+  }
+}
+
+}  // namespace
+
+wasm_valkind_t kindOf(const ValType& type) {
+  switch (type.kind) {
+    case Kind::I32: return WASM_I32;
+    case Kind::I64: return WASM_I64;
+    case Kind::F32: return WASM_F32;
+    case Kind::F64: return WASM_F64;
+    case Kind::V128: return WATTLE_V128;
+    case Kind::Ref: break;
+  }
+  return type.heap == Heap::Concrete ? kindOfConcrete(type.typeId) : kindOfHeap(type.heap);
+}
+
+std::optional<ValType> valTypeOf(wasm_valkind_t kind) {
+  switch (kind) {
+    case WASM_I32: return ValType::i32();
+    case WASM_I64: return ValType::i64();
+    case WASM_F32: return ValType::f32();
+    case WASM_F64: return ValType::f64();
+    case WATTLE_V128: return ValType::v128();
+    default: break;
+  }
+  for (auto heap : {Heap::Func, Heap::Extern, Heap::NoFunc, Heap::NoExtern, Heap::Any, Heap::Eq, Heap::I31,
+                    Heap::Struct, Heap::Array, Heap::None, Heap::Exn, Heap::NoExn}) {
+    if (kindOfHeap(heap) == kind) return ValType{Kind::Ref, true, false, heap};
+  }
+  return std::nullopt;
+}
+
+void setName(wasm_name_t& out, std::string_view text) { wasm_name_new(&out, text.size(), text.data()); }
+
+namespace {
+
+wasm_limits_t clampLimits(uint64_t min, std::optional<uint64_t> max) {
+  constexpr uint64_t kMost = wasm_limits_max_default;
+  return {static_cast<uint32_t>(std::min(min, kMost)), static_cast<uint32_t>(max ? std::min(*max, kMost) : kMost)};
+}
+
+std::optional<uint64_t> maximum(const wasm_limits_t& limits) {
+  if (limits.max == wasm_limits_max_default) return std::nullopt;
+  return limits.max;
+}
+
+wasm_valtype_vec_t makeTypes(const std::vector<ValType>& types) {
+  wasm_valtype_vec_t out;
+  wasm_valtype_vec_new_uninitialized(&out, types.size());
+  for (size_t i = 0; i < out.size; ++i) out.data[i] = new wasm_valtype_t(types[i]);
+  return out;
+}
+
+std::vector<ValType> fromTypes(const wasm_valtype_vec_t& types) {
+  std::vector<ValType> out;
+  for (size_t i = 0; i < types.size; ++i) {
+    if (types.data[i]) out.push_back(types.data[i]->type);
+  }
+  return out;
+}
+
+}  // namespace
+
+wasm_functype_t* makeType(const FuncType& type) {
+  return new wasm_functype_t{{WASM_EXTERN_FUNC}, makeTypes(type.params), makeTypes(type.results)};
+}
+
+wasm_globaltype_t* makeType(const GlobalType& type) {
+  return new wasm_globaltype_t{{WASM_EXTERN_GLOBAL},
+                               new wasm_valtype_t(type.type),
+                               static_cast<wasm_mutability_t>(type.isMutable ? WASM_VAR : WASM_CONST)};
+}
+
+wasm_tabletype_t* makeType(const TableType& type) {
+  return new wasm_tabletype_t{
+      {WASM_EXTERN_TABLE}, new wasm_valtype_t(type.element), clampLimits(type.min, type.max), type};
+}
+
+wasm_memorytype_t* makeType(const MemoryType& type) {
+  return new wasm_memorytype_t{{WASM_EXTERN_MEMORY}, clampLimits(type.minPages, type.maxPages), type};
+}
+
+wasm_tagtype_t* makeType(const TagType& type) { return new wasm_tagtype_t{{WASM_EXTERN_TAG}, makeType(type.type)}; }
+
+wasm_externtype_t* makeType(const ExternType& type) {
+  return std::visit([](const auto& t) -> wasm_externtype_t* { return makeType(t); }, type);
+}
+
+FuncType fromType(const wasm_functype_t& type) { return {fromTypes(type.params), fromTypes(type.results)}; }
+GlobalType fromType(const wasm_globaltype_t& type) { return {type.content->type, type.mutability == WASM_VAR}; }
+
+TableType fromType(const wasm_tabletype_t& type) {
+  TableType out = type.type;
+  out.element = type.element->type;
+  return out;
+}
+
+MemoryType fromType(const wasm_memorytype_t& type) { return type.type; }
+
+}  // namespace wattle::capi
+
+wasm_valtype_t::wasm_valtype_t(const wattle::ValType& t) : type(t) {
+  const auto& registry = vm::TypeRegistry::process();
+  if (t.isRef() && t.heap == Heap::Concrete && registry.find(t.typeId)) group = registry.hold(t.typeId);
+}
+
+wasm_valtype_t* wasm_valtype_new(wasm_valkind_t kind) {
+  auto type = capi::valTypeOf(kind);
+  return type ? new wasm_valtype_t(*type) : nullptr;
+}
+wasm_valtype_t* wasm_valtype_copy(const wasm_valtype_t* type) { return type ? new wasm_valtype_t(*type) : nullptr; }
+void wasm_valtype_delete(wasm_valtype_t* type) { delete type; }
+wasm_valkind_t wasm_valtype_kind(const wasm_valtype_t* type) { return capi::kindOf(type->type); }
+
+// --- Types of externals ---------------------------------------------------------------------------------------------
+
+wasm_functype_t* wasm_functype_new(wasm_valtype_vec_t* params, wasm_valtype_vec_t* results) {
+  auto take = [](wasm_valtype_vec_t* from) {
+    return from ? std::exchange(*from, wasm_valtype_vec_t{0, nullptr}) : wasm_valtype_vec_t{0, nullptr};
+  };
+  auto p = take(params);
+  return new wasm_functype_t{{WASM_EXTERN_FUNC}, p, take(results)};
+}
+const wasm_valtype_vec_t* wasm_functype_params(const wasm_functype_t* type) { return &type->params; }
+const wasm_valtype_vec_t* wasm_functype_results(const wasm_functype_t* type) { return &type->results; }
+
+void wasm_functype_delete(wasm_functype_t* type) {
+  if (!type) return;
+  wasm_valtype_vec_delete(&type->params);
+  wasm_valtype_vec_delete(&type->results);
+  delete type;
+}
+
+wasm_globaltype_t* wasm_globaltype_new(wasm_valtype_t* content, wasm_mutability_t mutability) {
+  if (!content) return nullptr;
+  return new wasm_globaltype_t{{WASM_EXTERN_GLOBAL}, content, mutability};
+}
+const wasm_valtype_t* wasm_globaltype_content(const wasm_globaltype_t* type) { return type->content; }
+wasm_mutability_t wasm_globaltype_mutability(const wasm_globaltype_t* type) { return type->mutability; }
+
+void wasm_globaltype_delete(wasm_globaltype_t* type) {
+  if (!type) return;
+  wasm_valtype_delete(type->content);
+  delete type;
+}
+
+wasm_tabletype_t* wasm_tabletype_new(wasm_valtype_t* element, const wasm_limits_t* limits) {
+  if (!element) return nullptr;
+  return new wasm_tabletype_t{
+      {WASM_EXTERN_TABLE}, element, *limits, {element->type, limits->min, capi::maximum(*limits), false}};
+}
+const wasm_valtype_t* wasm_tabletype_element(const wasm_tabletype_t* type) { return type->element; }
+const wasm_limits_t* wasm_tabletype_limits(const wasm_tabletype_t* type) { return &type->limits; }
+
+void wasm_tabletype_delete(wasm_tabletype_t* type) {
+  if (!type) return;
+  wasm_valtype_delete(type->element);
+  delete type;
+}
+
+wasm_memorytype_t* wasm_memorytype_new(const wasm_limits_t* limits) {
+  return new wasm_memorytype_t{{WASM_EXTERN_MEMORY}, *limits, {limits->min, capi::maximum(*limits), false, false, 16}};
+}
+const wasm_limits_t* wasm_memorytype_limits(const wasm_memorytype_t* type) { return &type->limits; }
+void wasm_memorytype_delete(wasm_memorytype_t* type) { delete type; }
+
+wasm_tagtype_t* wasm_tagtype_new(wasm_functype_t* func) {
+  return func ? new wasm_tagtype_t{{WASM_EXTERN_TAG}, func} : nullptr;
+}
+const wasm_functype_t* wasm_tagtype_functype(const wasm_tagtype_t* type) { return type->func; }
+
+void wasm_tagtype_delete(wasm_tagtype_t* type) {
+  if (!type) return;
+  wasm_functype_delete(type->func);
+  delete type;
+}
+
+wasm_functype_t* wasm_functype_copy(const wasm_functype_t* type) { return type ? makeType(fromType(*type)) : nullptr; }
+wasm_globaltype_t* wasm_globaltype_copy(const wasm_globaltype_t* type) {
+  return type ? makeType(fromType(*type)) : nullptr;
+}
+wasm_tabletype_t* wasm_tabletype_copy(const wasm_tabletype_t* type) {
+  return type ? makeType(fromType(*type)) : nullptr;
+}
+wasm_memorytype_t* wasm_memorytype_copy(const wasm_memorytype_t* type) {
+  return type ? makeType(fromType(*type)) : nullptr;
+}
+wasm_tagtype_t* wasm_tagtype_copy(const wasm_tagtype_t* type) {
+  return type ? wasm_tagtype_new(wasm_functype_copy(type->func)) : nullptr;
+}
+
+wasm_externkind_t wasm_externtype_kind(const wasm_externtype_t* type) { return type->kind; }
+
+#define WATTLE_DEFINE_EXTERNTYPE_CASTS(name, KIND)                                                         \
+  wasm_externtype_t* wasm_##name##_as_externtype(wasm_##name##_t* type) { return type; }                   \
+  const wasm_externtype_t* wasm_##name##_as_externtype_const(const wasm_##name##_t* type) { return type; } \
+  wasm_##name##_t* wasm_externtype_as_##name(wasm_externtype_t* type) {                                    \
+    return type && type->kind == KIND ? static_cast<wasm_##name##_t*>(type) : nullptr;                     \
+  }                                                                                                        \
+  const wasm_##name##_t* wasm_externtype_as_##name##_const(const wasm_externtype_t* type) {                \
+    return type && type->kind == KIND ? static_cast<const wasm_##name##_t*>(type) : nullptr;               \
+  }
+WATTLE_DEFINE_EXTERNTYPE_CASTS(functype, WASM_EXTERN_FUNC)
+WATTLE_DEFINE_EXTERNTYPE_CASTS(globaltype, WASM_EXTERN_GLOBAL)
+WATTLE_DEFINE_EXTERNTYPE_CASTS(tabletype, WASM_EXTERN_TABLE)
+WATTLE_DEFINE_EXTERNTYPE_CASTS(memorytype, WASM_EXTERN_MEMORY)
+WATTLE_DEFINE_EXTERNTYPE_CASTS(tagtype, WASM_EXTERN_TAG)
+
+wasm_externtype_t* wasm_externtype_copy(const wasm_externtype_t* type) {
+  if (!type) return nullptr;
+  switch (type->kind) {
+    case WASM_EXTERN_FUNC: return wasm_functype_copy(static_cast<const wasm_functype_t*>(type));
+    case WASM_EXTERN_GLOBAL: return wasm_globaltype_copy(static_cast<const wasm_globaltype_t*>(type));
+    case WASM_EXTERN_TABLE: return wasm_tabletype_copy(static_cast<const wasm_tabletype_t*>(type));
+    case WASM_EXTERN_MEMORY: return wasm_memorytype_copy(static_cast<const wasm_memorytype_t*>(type));
+    default: return wasm_tagtype_copy(static_cast<const wasm_tagtype_t*>(type));
+  }
+}
+
+void wasm_externtype_delete(wasm_externtype_t* type) {
+  if (!type) return;
+  switch (type->kind) {
+    case WASM_EXTERN_FUNC: return wasm_functype_delete(static_cast<wasm_functype_t*>(type));
+    case WASM_EXTERN_GLOBAL: return wasm_globaltype_delete(static_cast<wasm_globaltype_t*>(type));
+    case WASM_EXTERN_TABLE: return wasm_tabletype_delete(static_cast<wasm_tabletype_t*>(type));
+    case WASM_EXTERN_MEMORY: return wasm_memorytype_delete(static_cast<wasm_memorytype_t*>(type));
+    default: return wasm_tagtype_delete(static_cast<wasm_tagtype_t*>(type));
+  }
+}
+
+// --- Imports and exports --------------------------------------------------------------------------------------------
+
+namespace {
+
+wasm_name_t takeName(wasm_name_t* name) {
+  return name ? std::exchange(*name, wasm_name_t{0, nullptr}) : wasm_name_t{0, nullptr};
+}
+
+wasm_name_t copyName(const wasm_name_t& name) {
+  wasm_name_t out;
+  wasm_name_copy(&out, &name);
+  return out;
+}
+
+}  // namespace
+
+wasm_importtype_t* wasm_importtype_new(wasm_name_t* module, wasm_name_t* name, wasm_externtype_t* type) {
+  auto m = takeName(module);
+  return new wasm_importtype_t{m, takeName(name), type};
+}
+wasm_importtype_t* wasm_importtype_copy(const wasm_importtype_t* type) {
+  if (!type) return nullptr;
+  return new wasm_importtype_t{copyName(type->module), copyName(type->name), wasm_externtype_copy(type->type)};
+}
+const wasm_name_t* wasm_importtype_module(const wasm_importtype_t* type) { return &type->module; }
+const wasm_name_t* wasm_importtype_name(const wasm_importtype_t* type) { return &type->name; }
+const wasm_externtype_t* wasm_importtype_type(const wasm_importtype_t* type) { return type->type; }
+
+void wasm_importtype_delete(wasm_importtype_t* type) {
+  if (!type) return;
+  wasm_name_delete(&type->module);
+  wasm_name_delete(&type->name);
+  wasm_externtype_delete(type->type);
+  delete type;
+}
+
+wasm_exporttype_t* wasm_exporttype_new(wasm_name_t* name, wasm_externtype_t* type) {
+  return new wasm_exporttype_t{takeName(name), type};
+}
+wasm_exporttype_t* wasm_exporttype_copy(const wasm_exporttype_t* type) {
+  return type ? new wasm_exporttype_t{copyName(type->name), wasm_externtype_copy(type->type)} : nullptr;
+}
+const wasm_name_t* wasm_exporttype_name(const wasm_exporttype_t* type) { return &type->name; }
+const wasm_externtype_t* wasm_exporttype_type(const wasm_exporttype_t* type) { return type->type; }
+
+void wasm_exporttype_delete(wasm_exporttype_t* type) {
+  if (!type) return;
+  wasm_name_delete(&type->name);
+  wasm_externtype_delete(type->type);
+  delete type;
+}

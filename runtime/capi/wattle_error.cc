@@ -1,0 +1,48 @@
+// wattle.h: errors.
+#include "runtime/capi/wattle_capi.h"
+
+using wattle::ErrorKind;
+using wattle::TrapCode;
+using wattle::capi::setName;
+
+static_assert(static_cast<int>(ErrorKind::Malformed) == WATTLE_ERROR_MALFORMED);
+static_assert(static_cast<int>(ErrorKind::Exit) == WATTLE_ERROR_EXIT);
+static_assert(static_cast<int>(ErrorKind::Unsupported) == WATTLE_ERROR_UNSUPPORTED);
+static_assert(static_cast<int>(TrapCode::StackOverflow) == WATTLE_TRAP_STACK_OVERFLOW);
+static_assert(static_cast<int>(TrapCode::ArrayOutOfBounds) == WATTLE_TRAP_ARRAY_OUT_OF_BOUNDS);
+static_assert(static_cast<int>(TrapCode::HostError) == WATTLE_TRAP_HOST_ERROR);
+
+void wattle_error_delete(wattle_error_t* error) { delete error; }
+
+wattle_errorkind_t wattle_error_kind(const wattle_error_t* error) {
+  return static_cast<wattle_errorkind_t>(error->error.kind);
+}
+
+void wattle_error_message(const wattle_error_t* error, wasm_message_t* out) {
+  wasm_byte_vec_new(out, error->error.message.size() + 1, error->error.message.c_str());
+}
+
+wattle_trapcode_t wattle_error_trap_code(const wattle_error_t* error) {
+  return static_cast<wattle_trapcode_t>(error->error.trap);
+}
+
+void wattle_error_trace(const wattle_error_t* error, wasm_frame_vec_t* out) {
+  wattle::capi::makeTrace(error->error.backtrace, out);
+}
+
+bool wattle_error_exit_status(const wattle_error_t* error, int* out) {
+  if (error->error.kind != ErrorKind::Exit) return false;
+  *out = error->error.exitCode;
+  return true;
+}
+
+bool wattle_error_offset(const wattle_error_t* error, uint64_t* out) {
+  if (!error->error.offset) return false;
+  *out = *error->error.offset;
+  return true;
+}
+
+wattle_error_t* wattle_trap_error(const wasm_trap_t* trap) { return new wattle_error_t{trap->error()}; }
+
+void wattle_frame_func_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.function); }
+void wattle_frame_module_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.module); }
