@@ -175,7 +175,11 @@ void Store::pruneTypes() {
 }
 
 void Store::dispose(Object* list) {
-  for (Object* o = list; o; o = o->next_) o->close();
+  size_t bytes = 0;
+  for (Object* o = list; o; o = o->next_) {
+    bytes += o->extent();
+    o->close();
+  }
   for (Object* o = list; o; o = o->next_) hostInfo.drop(*o);
   while (list) {
     Object* next = list->next_;
@@ -183,6 +187,7 @@ void Store::dispose(Object* list) {
     if (list->handles_ == 0) delete list;
     list = next;
   }
+  if (bytes) engine_->heap.dropped(bytes);
 }
 
 uint64_t ExternTable::add(std::shared_ptr<void> value) {

@@ -1,11 +1,17 @@
 #include "runtime/vm/engine.h"
 
+#include <malloc.h>
+
 #include <algorithm>
 
 #include "runtime/vm/module.h"
 #include "runtime/vm/traps.h"
 
 namespace wattle::vm {
+
+void HeapTrim::trim() {
+  if (dropped_.exchange(0, std::memory_order_relaxed) >= kLeast) malloc_trim(0);   // else another thread is at it
+}
 
 Engine::Engine(const Config& c) : config(c), pool(c.compileThreads) { installTrapHandler(c.installSignalHandlers); }
 

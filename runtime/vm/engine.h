@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "runtime/compile/worker_pool.h"
+#include "runtime/vm/heap_trim.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::vm {
@@ -44,6 +45,7 @@ class ModuleTable {
 struct Engine {
   explicit Engine(const Config& config);
   const Config config;
+  HeapTrim heap;           // before what drops into it
   compile::WorkerPool pool;
   ModuleTable modules;
 };

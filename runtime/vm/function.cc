@@ -48,6 +48,7 @@ HostFunction::HostFunction(Store& store, std::shared_ptr<const HostDefinition> d
 Result<HostFunction*> HostFunction::create(Store& store, std::shared_ptr<const HostDefinition> definition) {
   const void* code = hostStubFor(definition->type.id);
   if (!code) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
+  store.engine().heap.made(sizeof(HostFunction));
   return new HostFunction(store, std::move(definition), code);
 }
 

@@ -23,6 +23,7 @@ Instance* Instance::allocate(Store& store, const std::shared_ptr<Module>& module
   size_t size = contextOffset() + module->layout().size();
   void* at = ::operator new(size);
   auto* instance = new (at) Instance(store, module, code);
+  store.engine().heap.made(size);
   std::fill_n(instance->at<uint8_t>(0), module->layout().size(), 0);
   abi::VMContext* context = instance->context();
   context->storeContext = &store.context();

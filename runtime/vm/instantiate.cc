@@ -29,6 +29,7 @@ class Instantiation {
  private:
   Result<void> makeMemories();
   Result<void> createMemories(sandbox::Bounds bounds);
+  Result<void> createMemoriesAfterCollection(sandbox::Bounds bounds);
   sandbox::Bounds chooseBounds(bool& mayFallBack) const;
   void placeImports();
   void placeMemories();
@@ -66,6 +67,7 @@ Result<Instance*> Instance::create(Store& store, const std::shared_ptr<Module>& 
   if (module->engine().get() != &store.engine()) {
     return std::unexpected(Error::make(ErrorKind::Argument, "the module was compiled for another engine"));
   }
+  if (store.instanceCount >= store.limits().maxInstances) store.collect(false);
   if (store.instanceCount >= store.limits().maxInstances) {
     return std::unexpected(Error::make(
         ErrorKind::Resource, fmt::format("the store's limit of {} instances is reached", store.limits().maxInstances)));
@@ -124,9 +126,10 @@ Result<void> Instantiation::makeMemories() {
       bounds = sandbox::Bounds::Checked;
       made = createMemories(bounds);
     }
+    if (!made) made = createMemoriesAfterCollection(bounds);
     if (!made) return made;
   } else if (auto made = createMemories(bounds); !made) {
-    return made;
+    if (auto again = createMemoriesAfterCollection(bounds); !again) return again;
   }
   auto code = module_->code(bounds);
   if (!code) return std::unexpected(code.error());
@@ -147,6 +150,13 @@ Result<void> Instantiation::createMemories(sandbox::Bounds bounds) {
     ownMemories_.push_back(*memory);
   }
   return {};
+}
+
+// Dead instances may hold what is missing.
+Result<void> Instantiation::createMemoriesAfterCollection(sandbox::Bounds bounds) {
+  ownMemories_.clear();
+  store_.collect(false);
+  return createMemories(bounds);
 }
 
 void Instantiation::placeImports() {

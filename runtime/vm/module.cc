@@ -70,14 +70,18 @@ Result<void> Module::decode() {
 }
 
 std::shared_ptr<Module> Module::publish(std::shared_ptr<Module> module, uint64_t hash) {
+  constexpr size_t kBookkeeping = 2048;   // of a small module
   module->hash_ = hash;
   module->published_ = true;
+  module->footprint_ = kBookkeeping + module->bytes_.span().size();
+  module->engine_->heap.made(module->footprint_);
   auto engine = module->engine_;
   return engine->modules.add(hash, std::move(module));
 }
 
 Module::~Module() {
   if (published_) engine_->modules.remove(hash_, this);
+  if (footprint_) engine_->heap.dropped(footprint_);
 }
 
 compile::Settings Module::settings(sandbox::Bounds bounds) const {

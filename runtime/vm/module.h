@@ -76,6 +76,7 @@ class Module {
   uint64_t hash_ = 0;
   bool guardable_ = false;
   bool published_ = false;  // in the engine's table
+  size_t footprint_ = 0;    // as HeapTrim was told
 
   std::mutex codeMutex_;
   std::shared_ptr<compile::ModuleCode> code_[2];  // by Bounds; guarded by codeMutex_

@@ -103,7 +103,7 @@ class Store {
     if (objectCount() >= collectAt_ || memoryBytes_ >= collectAtBytes_) [[unlikely]]
       collect(false);
   }
-  // A memory of the store's own became larger or went. A few large memories that nobody uses any more weigh as much as
+  // A memory or table of the store's own became larger or went. A few large memories that nobody uses any more weigh as much as
   // many objects.
   void countMemory(int64_t bytes) { memoryBytes_ += static_cast<uint64_t>(bytes); }
   // A reference is handed to the host: keeps it until the RootScope ends (see Val).

@@ -43,6 +43,7 @@ bool Table::reserve(uint64_t newSize) {
   if (capacity_ == 0) {
     elements = static_cast<uint64_t*>(std::calloc(newSize, sizeof(uint64_t)));
     if (!elements) return false;
+    store()->countMemory(static_cast<int64_t>(newSize * sizeof(uint64_t)));
     capacity_ = newSize;
     return true;
   }
@@ -50,6 +51,7 @@ bool Table::reserve(uint64_t newSize) {
   auto* moved = static_cast<uint64_t*>(std::realloc(elements, wanted * sizeof(uint64_t)));
   if (!moved) return false;
   std::fill(moved + capacity_, moved + wanted, 0);
+  store()->countMemory(static_cast<int64_t>((wanted - capacity_) * sizeof(uint64_t)));
   elements = moved;
   capacity_ = wanted;
   return true;
@@ -72,6 +74,7 @@ void Table::trace(Tracer& tracer) {
 }
 
 void Table::close() {
+  if (store()) store()->countMemory(-static_cast<int64_t>(capacity_ * sizeof(uint64_t)));
   std::free(elements);
   elements = nullptr;
   size = capacity_ = 0;
