@@ -45,6 +45,7 @@ class GuardedPool {
   // Safe in a signal handler, even when no pool was ever made.
   static bool isGuard(uintptr_t address) noexcept;
 
+  uint64_t liveSlots() const { return liveCount_.load(std::memory_order_relaxed); }
   uint64_t warmSlots() const { return warmCount_.load(std::memory_order_relaxed); }
   uint64_t coldSlots() const { return coldCount_.load(std::memory_order_relaxed); }
   bool mayReserve() const;

@@ -29,6 +29,8 @@
 #include <cstring>
 #include <iterator>
 
+#include "sandbox/stack.h"
+
 // Newer than the headers we may be built with.
 #ifndef LANDLOCK_ACCESS_FS_REFER
 #define LANDLOCK_ACCESS_FS_REFER (1ULL << 13)
@@ -263,6 +265,7 @@ std::expected<bool, std::string> restrictSystemCalls(const HardenOptions& option
 
 std::expected<HardenReport, std::string> hardenProcess(const HardenOptions& options) {
   HardenReport report;
+  (void)currentStackEnd();  // asks /proc once, which will not answer any more
   if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) != 0) return std::unexpected(failed("no_new_privs"));
   const auto note = [&report](const char* what) {
     report.skipped += report.skipped.empty() ? what : std::string("; ") + what;

@@ -141,4 +141,6 @@ bool LinearMemory::grow(uint64_t newSize) {
   return done;
 }
 
+MemoryUsage memoryUsage() { return {GuardedPool::process().liveSlots(), PackedPool::process().usage().blocks}; }
+
 }  // namespace wattle::sandbox

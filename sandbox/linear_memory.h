@@ -79,6 +79,13 @@ Bounds preferredBounds();
 // For tests: pretend the budget is this.
 void overrideBudget(std::optional<BudgetState> state);
 
+// Memories alive in the process.
+struct MemoryUsage {
+  uint64_t guarded = 0;
+  uint64_t packed = 0;  // but for those too large to be packed, which have a mapping each
+};
+MemoryUsage memoryUsage();
+
 // True when the address lies in some live guarded memory's reservation (its guard or its uncommitted part). Of a shared memory everything beyond
 // its initial size counts: another thread may have committed the page between the fault and the question. Lock-free and async-signal-safe.
 bool isGuardAddress(uintptr_t address) noexcept;

@@ -16,6 +16,7 @@ using Arguments = std::vector<std::string>;
 int runCommand(const Arguments& arguments);
 int validateCommand(const Arguments& arguments);
 int inspectCommand(const Arguments& arguments);
+int cacheCommand(const Arguments& arguments);
 int compileCommand(const Arguments& arguments);
 int wat2wasmCommand(const Arguments& arguments);
 int wastCommand(const Arguments& arguments);

@@ -26,6 +26,7 @@ constexpr Command kCommands[] = {
     {"validate", validateCommand, "Check modules without running them"},
     {"inspect", inspectCommand, "Show a module's contents, text or native code"},
     {"compile", compileCommand, "Compile to native code for later runs"},
+    {"cache", cacheCommand, "Show or empty the disk cache of compiled code"},
     {"wat2wasm", wat2wasmCommand, "Translate the text format to the binary format"},
     {"wast", wastCommand, "Run conformance scripts (.wast)"},
 };

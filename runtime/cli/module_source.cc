@@ -56,6 +56,7 @@ Result<std::vector<uint8_t>> readAll(int fd, size_t expected) {
 }
 
 constexpr std::array<uint8_t, 4> kMagic = {0, 'a', 's', 'm'};
+constexpr std::array<uint8_t, 4> kCompiledMagic = {0, 'w', 'a', 't'};
 
 // A text begins with a parenthesis, a comment or an annotation, after blanks.
 bool looksLikeText(std::span<const uint8_t> head) {
@@ -138,14 +139,15 @@ void optimize(ModuleSource& source, frontend::OptimizeLevel level) {
   }
 }
 
-// A regular binary file is mapped by the runtime instead of read here.
-bool canBeMapped(const std::string& path) {
+// A regular file of a binary or of compiled code is mapped by the runtime instead of read here.
+bool canBeMapped(const std::string& path, bool mayBeCompiled) {
   if (path == "-") return false;
   File file(openSource(path));
   struct stat status {};
   if (file.fd() < 0 || fstat(file.fd(), &status) != 0 || !S_ISREG(status.st_mode)) return false;
   std::array<uint8_t, 4> head{};
-  return pread(file.fd(), head.data(), head.size(), 0) == 4 && head == kMagic;
+  if (pread(file.fd(), head.data(), head.size(), 0) != 4) return false;
+  return head == kMagic || (mayBeCompiled && head == kCompiledMagic);
 }
 
 Result<Module> loadOther(const Engine& engine, const ModuleSource& source, bool mayBeCompiled) {
@@ -159,7 +161,7 @@ Result<Module> loadOther(const Engine& engine, const ModuleSource& source, bool 
 }  // namespace
 
 Result<Module> loadModule(const Engine& engine, const std::string& path, const LoadOptions& options) {
-  if (!options.optimize && canBeMapped(path)) {
+  if (!options.optimize && canBeMapped(path, options.mayBeCompiled)) {
     ProgressLine progress(fmt::format("compiling {}", path));
     return Module::fromFile(engine, path);
   }

@@ -5,6 +5,7 @@
 #include <chrono>
 
 #include "runtime/cli/command.h"
+#include "runtime/cli/disk_cache.h"
 #include "runtime/cli/exit_codes.h"
 #include "runtime/cli/interruption.h"
 #include "runtime/cli/module_source.h"
@@ -13,6 +14,7 @@
 #include "runtime/cli/values.h"
 #include "runtime/cli/wasi_setup.h"
 #include "sandbox/hardening.h"
+#include "wattle/stats.hpp"
 
 namespace wattle::cli {
 
@@ -27,7 +29,9 @@ struct RunOptions {
   std::string maxMemory, maxStack, timeout;
   std::string missing;
   bool harden = false;
+  std::string stats;
   CompileOptions compile;
+  DiskCacheOptions cache;
   WasiOptions wasi;
 };
 
@@ -67,6 +71,10 @@ void addOptions(CommandLine& line, RunOptions& o) {
   one("-O", o.optimize, "Optimize by Binaryen first: 0 to 4, s or z", "LEVEL");
   app.add_flag("--harden", o.harden, "Give up system calls and files that the program cannot need (seccomp, landlock)");
   o.compile.add(app);
+  o.cache.add(app);
+  app.add_flag("--stats{text}", o.stats, "Say at the end, on standard error, what was held: text or json")
+      ->type_name("[=FORMAT]")
+      ->check(CLI::IsMember({"text", "json"}));
   app.prefix_command();
   line.footer(fmt::format("{}{}\n{}", kExamples, kValueHelp, kExitCodeHelp));
 }
@@ -93,6 +101,7 @@ struct Settings {
 
 std::optional<int> readSettings(const RunOptions& o, Settings& s) {
   if (auto wrong = o.compile.apply(s.config)) return wrong;
+  if (auto wrong = o.cache.apply(s.config)) return wrong;
   s.config.maxStackBytes = 4 << 20;
   if (!o.maxStack.empty()) {
     auto size = parseSize(o.maxStack);
@@ -270,6 +279,17 @@ Result<std::shared_ptr<WasiContext>> addWasi(Linker& linker, const RunOptions& o
   return context;
 }
 
+// --stats. At the end, but with everything still alive.
+struct StatsAtEnd {
+  const Engine& engine;
+  const std::string& format;
+  ~StatsAtEnd() {
+    if (format.empty()) return;
+    const Stats stats = engine.stats();
+    writeError(format == "json" ? toJson(stats) + "\n" : toString(stats));
+  }
+};
+
 Result<void> execute(const RunOptions& o, Settings& s) {
   Engine engine(s.config);
   auto module = loadModule(engine, o.file, s.load);
@@ -280,6 +300,7 @@ Result<void> execute(const RunOptions& o, Settings& s) {
 
   Store store(engine, s.limits);
   Linker linker(engine);
+  const StatsAtEnd stats{engine, o.stats};
   auto wasi = addWasi(linker, o);
   if (!wasi) return std::unexpected(wasi.error());
   interruptOnCtrlC({store.interruptHandle(), *wasi});

@@ -85,6 +85,8 @@ void messageLine(Style style, std::string_view word, std::string_view message) {
 
 }  // namespace
 
+void writeError(std::string_view text) { std::fwrite(text.data(), 1, text.size(), stderr); }
+
 void errorLine(std::string_view message) { messageLine(Style::Red, "error", message); }
 void warningLine(std::string_view message) { messageLine(Style::Yellow, "warning", message); }
 

@@ -33,6 +33,9 @@ void print(fmt::format_string<Args...> format, Args&&... args) {
 // Flushes; `code`, unless the output could not be written: then says so and returns kUsage.
 int finishOutput(int code);
 
+// Text that is no message, as it is.
+void writeError(std::string_view text);
+
 // "wattle: error: …" and "wattle: warning: …", one line each.
 void errorLine(std::string_view message);
 void warningLine(std::string_view message);

@@ -52,6 +52,11 @@
 //
 // posix_spawn, vfork and system() share nothing past exec and run none of this.
 //
+// FILES. A large module of the disk cache runs from its file: map() gives it a block like any other, and lays a private
+// read-execute mapping of the file over that part of the executable view. Look-ups, limits and references know no
+// difference; the writable view beneath holds no memory. When the block dies the region's own file comes back. Each
+// such part splits the executable view, so their number is limited.
+//
 // Regions and tables, once made, stay at their addresses for the life of the process: a look-up that races with
 // anything reads old words, never unmapped ones. On x86-64 nothing need be flushed: code becomes reachable through
 // pointers stored after it was written, and the processor keeps instruction caches coherent with stores to the same
@@ -62,11 +67,14 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <cstring>
 #include <mutex>
 #include <thread>
 
 #include "runtime/codecache/fork_witness.h"
 #include "runtime/codecache/region.h"
+#include "sandbox/budget.h"
 
 namespace wattle::codecache {
 
@@ -78,6 +86,7 @@ constexpr size_t kDirectorySize = (size_t{1} << kAddressBits) / kRegionAlign;
 constexpr unsigned kContentionBeforeSplit = 32;
 constexpr unsigned kFreesBetweenChecks = 64;
 constexpr size_t kMiB = size_t{1} << 20;
+constexpr int64_t kMappingsPerPart = 2;  // the file's, and the second half of the view that it splits
 
 // Both are zero pages until a region is entered. Plain words, accessed as atomic ones, since 2 million constructors are
 // no constant initializer.
@@ -124,6 +133,7 @@ struct CodeCache::Impl {
   std::atomic<size_t> used{0};
   std::atomic<size_t> limit{defaultLimit()};
   std::atomic<bool> anyHeld{false};
+  std::atomic<uint32_t> mapped{0};
   const uint32_t spread = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
   ForkWitness witness;
 
@@ -133,6 +143,8 @@ struct CodeCache::Impl {
   CodeBlock* allocateIn(uint32_t index, uint32_t size, bool wait, bool& contended);
   CodeBlock* allocateExisting(uint32_t size);
   std::expected<CodeBlock*, std::string> allocateSlow(uint32_t size);
+  std::expected<CodeBlock*, std::string> allocateMapped(uint32_t size, const FilePart& part);
+  void releaseMapping();
   std::expected<Region*, std::string> openRegion();
   void resumeIfChildrenGone();
   void retire(Region& region);
@@ -261,9 +273,60 @@ std::expected<CodeRef, std::string> CodeCache::allocate(uint32_t size) {
   return std::unexpected(std::move(block.error()));
 }
 
+std::expected<CodeBlock*, std::string> CodeCache::Impl::allocateMapped(uint32_t size, const FilePart& part) {
+  const std::lock_guard hold(grow);
+  resumeIfChildrenGone();
+  const uint32_t count = regionCount.load(std::memory_order_relaxed);
+  for (uint32_t i = 0; i < count; ++i) {
+    Region* region = regionAt(i);
+    if (!region->mayFit(granulesFor(size) + kGranulesPerPage - 1)) continue;
+    if (CodeBlock* block = region->allocateMapped(size, part)) return block;
+  }
+  auto region = openRegion();
+  if (!region) return std::unexpected(region.error());
+  if (CodeBlock* block = (*region)->allocateMapped(size, part)) return block;
+  return std::unexpected(tooBig(size, (*region)->bytes()));
+}
+
+void CodeCache::Impl::releaseMapping() {
+  mapped.fetch_sub(1, std::memory_order_relaxed);
+  sandbox::noteMappings(-kMappingsPerPart);
+}
+
+std::expected<CodeRef, std::string> CodeCache::map(uint32_t size, const FilePart& part) {
+  // The last page that is mapped is all the block's.
+  const uint64_t end = part.at + (uint64_t{part.bytes} + kPage - 1) / kPage * kPage;
+  if (end > kRegionBytes) return std::unexpected(tooBig(end, kRegionBytes));
+  size = std::max(size, static_cast<uint32_t>(end));
+  const size_t bytes = size_t{granulesFor(size)} * kGranule;
+  if (bytes + kPage > kRegionBytes) return std::unexpected(tooBig(bytes, kRegionBytes));
+  if (impl_->mapped.fetch_add(1, std::memory_order_relaxed) >= kMostMapped ||
+      !sandbox::mappingsAllow(kMappingsPerPart)) {
+    impl_->mapped.fetch_sub(1, std::memory_order_relaxed);
+    return std::unexpected("code cache: too many files are mapped");
+  }
+  sandbox::noteMappings(kMappingsPerPart);
+  if (!impl_->charge(bytes)) {
+    impl_->releaseMapping();
+    return std::unexpected(impl_->full(bytes));
+  }
+  auto block = impl_->allocateMapped(size, part);
+  if (!block) {
+    impl_->releaseMapping();
+    impl_->used.fetch_sub(bytes, std::memory_order_relaxed);
+    return std::unexpected(std::move(block.error()));
+  }
+  CodeRef reference(*block);  // from here on free() takes back all of it
+  if (!Region::mapFile(**block, part)) {
+    return std::unexpected(std::string("code cache: the file cannot be mapped: ") + std::strerror(errno));
+  }
+  return reference;
+}
+
 void CodeCache::free(CodeBlock* block) {
   Region& region = Region::of(*block);
   const size_t bytes = size_t{granulesFor(block->size_)} * kGranule;
+  if (block->mappedPages_ != 0) impl_->releaseMapping();
   if (region.free(*block)) impl_->retire(region);
   impl_->used.fetch_sub(bytes, std::memory_order_relaxed);
   // A host that only drops modules after a fork gets its memory back too.

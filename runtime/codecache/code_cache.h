@@ -75,6 +75,8 @@ class alignas(64) CodeBlock {
   uint32_t size_ = 0;
   uint32_t region_ = 0;
   std::atomic<uint32_t> references_{1};
+  uint32_t mappedAt_ = 0;     // CodeCache::map: where the file's part begins, and its length, in pages
+  uint32_t mappedPages_ = 0;  // 0: no part of it comes from a file
 };
 
 // A counted reference to a block.
@@ -101,6 +103,7 @@ struct Stats {
   size_t bytesUsed = 0;       // granules in live blocks
   size_t bytesCommitted = 0;  // pages that hold memory
   size_t bytesReserved = 0;   // address space of all regions (one view)
+  size_t bytesMapped = 0;     // of bytesUsed: pages of files, neither committed nor copied
   size_t bytesFree = 0;       // free granules within committed pages: fragmentation = bytesFree / bytesCommitted
   size_t limit = 0;
   size_t blocks = 0;
@@ -119,6 +122,21 @@ class CodeCache {
   // line: "code cache is full: 512 MiB of 512 MiB in 123456 modules". Takes address space only: pages cost memory when
   // they are first written.
   std::expected<CodeRef, std::string> allocate(uint32_t size);
+
+  // Code that stands in a file, to be run from there.
+  struct FilePart {
+    int file = -1;            // open for reading; not needed any more afterwards
+    uint64_t fileOffset = 0;  // a multiple of 4096
+    uint32_t at = 0;          // where in the block; a multiple of 4096
+    uint32_t bytes = 0;       // whole pages are mapped
+  };
+  // A block of at least `size` bytes, at the beginning of a page, of which the part is a private read-execute mapping
+  // of the file; the rest is memory, written through writable() as in any block. Nothing is copied, and pages are read
+  // at first use. Costs two mappings, so only so many parts can be had at a time (kMostMapped, and the process's
+  // budget): then, as when the system refuses, the error tells the caller to copy. Nobody may cut the file short while
+  // the block lives, or its code faults (SIGBUS); unlinking it is fine.
+  std::expected<CodeRef, std::string> map(uint32_t size, const FilePart& part);
+  static constexpr uint32_t kMostMapped = 1024;
 
   struct Hit {
     const CodeBlock* block = nullptr;

@@ -135,6 +135,15 @@ CodeBlock* Region::allocate(uint32_t size, bool wait, bool& contended) {
   const uint32_t granules = granulesFor(size);
   const uint32_t id = runs_.find(granules);
   if (id == 0) return nullptr;
+  const uint32_t start = runs_[id].start;
+  takeRun(id, granules);
+  commit(start, granules);
+  usedGranules_ += granules;
+  return makeBlock(start, size);
+}
+
+// Takes the first so many granules of a free run.
+void Region::takeRun(uint32_t id, uint32_t granules) {
   const FreeRuns::Node run = runs_[id];
   setGranule(run.start, 0);
   if (run.length == granules) {
@@ -145,10 +154,11 @@ CodeBlock* Region::allocate(uint32_t size, bool wait, bool& contended) {
     setGranule(run.start + granules, kFreeTag | id);
   }
   longestRun_.store(runs_.longestAtMost(), std::memory_order_relaxed);
-  commit(run.start, granules);
-  usedGranules_ += granules;
+}
+
+CodeBlock* Region::makeBlock(uint32_t start, uint32_t size) {
   CodeBlock* block = takeBlock();
-  const size_t offset = size_t{run.start} * kGranule;
+  const size_t offset = size_t{start} * kGranule;
   block->code_ = code_ + offset;
   block->writable_ = writable_ + offset;
   block->size_ = size;
@@ -156,17 +166,65 @@ CodeBlock* Region::allocate(uint32_t size, bool wait, bool& contended) {
   return block;
 }
 
+CodeBlock* Region::allocateMapped(uint32_t size, const CodeCache::FilePart& part) {
+  const std::lock_guard hold(lock_);
+  if (state() != State::Open) return nullptr;
+  const uint32_t granules = granulesFor(size);
+  const uint32_t taken = granules + kGranulesPerPage - 1;
+  const uint32_t id = runs_.find(taken);
+  if (id == 0) return nullptr;
+  const uint32_t first = runs_[id].start;
+  takeRun(id, taken);
+  // What is too much on both sides goes back.
+  const uint32_t start = wholePagesFrom(first) * kGranulesPerPage;
+  const auto giveBack = [this](uint32_t from, uint32_t to) {
+    if (from == to) return;
+    commit(from, to - from);
+    addFree(from, to - from);
+  };
+  giveBack(first, start);
+  giveBack(start + granules, first + taken);
+  // Pages that waited for their next use lie under the file now: they are returned, or count on as memory.
+  const uint32_t page = start / kGranulesPerPage + part.at / kPage;
+  const PageRange pages{page, page + (part.bytes + kPage - 1) / kPage};
+  bool memory = false;
+  forWords(pages.first, pages.end, [&](uint32_t word, uint64_t mask) { memory |= (tracked_[word] & mask) != 0; });
+  const size_t bytes = size_t{pages.end - pages.first} * kPage;
+  if (memory && madvise(writable_ + size_t{pages.first} * kPage, bytes, MADV_REMOVE) != 0) {
+    commit(pages.first * kGranulesPerPage, (pages.end - pages.first) * kGranulesPerPage);
+  } else {
+    forget(pages);
+  }
+  const uint32_t partEnd = pages.end * kGranulesPerPage;
+  commit(start, pages.first * kGranulesPerPage - start);
+  commit(partEnd, start + granules - partEnd);
+  usedGranules_ += granules;
+  CodeBlock* block = makeBlock(start, size);
+  block->mappedAt_ = part.at / kPage;
+  block->mappedPages_ = pages.end - pages.first;
+  mappedGranules_ += partEnd - pages.first * kGranulesPerPage;
+  ++mappedParts_;
+  return block;
+}
+
 bool Region::free(CodeBlock& block) {
   if (block.ranges_.load(std::memory_order_relaxed) != nullptr) fillTables(block, 0);
   block.dropRanges();
+  const bool whole = block.mappedPages_ == 0 || unmapFile(block);
   const uint32_t start = firstGranule(block);
   const uint32_t granules = granulesFor(block.size_);
   const PageRange pages{wholePagesFrom(start), wholePagesTo(start + granules)};
   const bool punched = block.size_ >= kPunchAtOnce && punchUnlocked(pages);
   const std::lock_guard hold(lock_);
   if (punched) forget(pages);
-  addFree(start, granules);
-  usedGranules_ -= granules;
+  if (block.mappedPages_ != 0) {
+    mappedGranules_ -= block.mappedPages_ * kGranulesPerPage;
+    --mappedParts_;
+  }
+  if (whole) {  // else the address space is lost
+    addFree(start, granules);
+    usedGranules_ -= granules;
+  }
   releaseBlock(block);
   if (state() == State::Open) {
     if (retainedPages_ > retainLimit()) purge();

@@ -43,6 +43,10 @@ class Region {
   // nullptr when no run of free granules is long enough, or the region is not open. With `wait` false also when another
   // thread is at work here, and then `contended` is set.
   CodeBlock* allocate(uint32_t size, bool wait, bool& contended);
+  // The same, at the beginning of a page, `part` left without memory: for mapFile().
+  CodeBlock* allocateMapped(uint32_t size, const CodeCache::FilePart& part);
+  // False: the system refuses, and the block can only be freed.
+  static bool mapFile(const CodeBlock& block, const CodeCache::FilePart& part);
   // True when the region has been emptied and is of no more use (Frozen, last block).
   bool free(CodeBlock& block);
   void shrink(CodeBlock& block, uint32_t size);
@@ -92,6 +96,9 @@ class Region {
   uint32_t freeRunAt(uint32_t granule) const;
   void setGranule(uint32_t granule, uint32_t value);
   void commit(uint32_t start, uint32_t granules);
+  void takeRun(uint32_t id, uint32_t granules);
+  CodeBlock* makeBlock(uint32_t start, uint32_t size);
+  bool unmapFile(const CodeBlock& block);
   void addFree(uint32_t start, uint32_t granules);
   bool punchUnlocked(PageRange pages);
   void forget(PageRange pages);
@@ -132,6 +139,8 @@ class Region {
   uint32_t spareBlockPages_ = 0;
   uint32_t blockCount_ = 0;
   uint32_t usedGranules_ = 0;
+  uint32_t mappedGranules_ = 0;  // of those: pages of files
+  uint32_t mappedParts_ = 0;
   uint32_t trackedPages_ = 0;
   uint32_t retainedPages_ = 0;
 };

@@ -141,9 +141,29 @@ std::expected<void, std::string> Region::map() {
   }
   granules_ = static_cast<uint32_t>(bytes_ / kGranule);
   blockCount_ = usedGranules_ = trackedPages_ = retainedPages_ = spareBlockPages_ = 0;
+  mappedGranules_ = mappedParts_ = 0;
   resetRuns();
   state_.store(State::Open, std::memory_order_release);
   return {};
+}
+
+bool Region::mapFile(const CodeBlock& block, const CodeCache::FilePart& part) {
+  auto* at = const_cast<uint8_t*>(block.code_) + size_t{block.mappedAt_} * kPage;
+  return mmap(at, size_t{block.mappedPages_} * kPage, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_FIXED | MAP_NORESERVE,
+              part.file, static_cast<off_t>(part.fileOffset)) != MAP_FAILED;
+}
+
+// The region's own file comes back into view. (A frozen one has none, and uses nothing again.) The kernel joins the
+// mapping with its neighbours.
+bool Region::unmapFile(const CodeBlock& block) {
+  auto* at = const_cast<uint8_t*>(block.code_) + size_t{block.mappedAt_} * kPage;
+  const size_t bytes = size_t{block.mappedPages_} * kPage;
+  if (state() == State::Frozen) {
+    (void)mmap(at, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+    return true;
+  }
+  return mmap(at, bytes, PROT_READ | PROT_EXEC, MAP_SHARED | MAP_FIXED | MAP_NORESERVE, file_, at - code_) !=
+         MAP_FAILED;
 }
 
 void Region::lockForFork() {
@@ -196,13 +216,16 @@ void Region::addTo(Stats& stats) {
   const size_t used = size_t{usedGranules_} * kGranule;
   struct stat status {};
   const bool known = file_ >= 0 && fstat(file_, &status) == 0;
+  const size_t mapped = size_t{mappedGranules_} * kGranule;
   stats.bytesUsed += used;
-  stats.bytesCommitted += known ? static_cast<size_t>(status.st_blocks) * 512 : tracked;
+  stats.bytesMapped += mapped;
+  const size_t committed = known ? static_cast<size_t>(status.st_blocks) * 512 : tracked;
+  stats.bytesCommitted += committed;
   stats.bytesReserved += bytes_;
-  stats.bytesFree += tracked - used;
+  stats.bytesFree += std::min(tracked - (used - mapped), committed);  // what was never written holds no memory
   stats.blocks += blockCount_;
   stats.regions += 1;
-  stats.mappings += 3;
+  stats.mappings += 3 + 2 * mappedParts_;
   if (now != State::Open) stats.heldRegions += 1;
 }
 

@@ -278,14 +278,54 @@ class ModuleCompiler {
 ModuleCode::ModuleCode(Settings settings) : settings_(settings) {}
 ModuleCode::~ModuleCode() = default;
 
-std::shared_ptr<ModuleCode> ModuleCode::adopt(const Settings& settings, codecache::CodeRef block, uint32_t firstFunction,
-                                              std::vector<uint32_t> offsets) {
+CodeImage ModuleCode::image(std::vector<codecache::CodeRange>& ranges) const {
+  if (lazy_) return lazy_->image(ranges);
+  ranges.assign(block_->ranges().begin(), block_->ranges().end());
+  return {.ranges = ranges, .code = {block_->code(), block_->size()}};
+}
+
+std::expected<codecache::CodeRef, std::string> blockOf(const CodeImage& image, uint32_t blockBytes) {
+  auto& cache = codecache::CodeCache::process();
+  const uint32_t size = static_cast<uint32_t>(image.code.size());
+  if (image.file >= 0 && size >= CodeImage::kMapBytes) {
+    auto mapped = cache.map(blockBytes, {image.file, image.fileOffset, image.codeAt, size});
+    if (mapped) return mapped;   // else there is a reason not to map: copied
+  }
+  auto block = cache.allocate(blockBytes);
+  if (block && size != 0) std::memcpy((*block)->writable() + image.codeAt, image.code.data(), size);
+  return block;
+}
+
+std::expected<std::shared_ptr<ModuleCode>, std::string> ModuleCode::restore(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                                                            const Settings& settings, const CodeImage& image) {
   auto code = std::make_shared<ModuleCode>(settings);
-  code->block_ = std::move(block);
-  code->firstFunction_ = firstFunction;
-  code->offsets_ = std::move(offsets);
-  code->publish();
+  code->firstFunction_ = module.importedFunctions;
+  if (settings.lazy) {
+    auto lazy = LazyState::restore(module, bytes, settings, code.get(), image);
+    if (!lazy) return std::unexpected(std::move(lazy.error()));
+    if (!*lazy) return nullptr;
+    code->lazy_ = std::move(*lazy);
+    code->block_ = code->lazy_->block();
+    return code;
+  }
+  code->offsets_.assign(module.functions.size() - module.importedFunctions, ~0u);
+  if (image.ranges.size() != code->offsets_.size() || image.codeAt != 0 || !code->adoptRanges(image.ranges)) return nullptr;
+  auto block = blockOf(image, static_cast<uint32_t>(image.code.size()));
+  if (!block) return std::unexpected(std::move(block.error()));
+  code->block_ = std::move(*block);
+  code->block_->setOwner(code.get());
+  code->block_->publish({image.ranges.begin(), image.ranges.end()});
   return code;
+}
+
+// Offsets from ranges; false when a function has two.
+bool ModuleCode::adoptRanges(std::span<const codecache::CodeRange> ranges) {
+  for (const codecache::CodeRange& range : ranges) {
+    const uint32_t i = range.index - firstFunction_;
+    if (i >= offsets_.size() || offsets_[i] != ~0u) return false;
+    offsets_[i] = range.start | range.flags;
+  }
+  return true;
 }
 
 void ModuleCode::publish() {

@@ -30,6 +30,17 @@ struct Error {
   bool unsupported = false;     // error.message names the feature
 };
 
+// Code as it was written down: its ranges (functions only, by their place in the block), its bytes, and where they belong in the block.
+struct CodeImage {
+  std::span<const codecache::CodeRange> ranges;
+  uint32_t codeAt = 0;          // lazy code: behind the jump table
+  std::span<const uint8_t> code;
+  int file = -1;                // of a page-aligned copy that may be run from where it is; -1: to be copied
+  uint64_t fileOffset = 0;
+  // From here on it is worth two mappings.
+  static constexpr uint32_t kMapBytes = 256 * 1024;
+};
+
 class WorkerPool;               // worker_pool.h
 class LazyState;              // lazy.h
 
@@ -48,13 +59,18 @@ class ModuleCode {
   uint32_t packedEntry(uint32_t functionIndex) const { return offsets_[functionIndex - firstFunction_]; }
 
   explicit ModuleCode(Settings settings);
-  // Code that was written down and read back: the block holds it, with the functions' packed entries (packedEntry). Publishes the block.
-  static std::shared_ptr<ModuleCode> adopt(const Settings& settings, codecache::CodeRef block, uint32_t firstFunction,
-                                           std::vector<uint32_t> offsets);
+  // What there is to write down: all code, or of lazy code what has been compiled by now into the block that will be there again. Valid
+  // as long as this. `ranges` receives what the image refers to.
+  CodeImage image(std::vector<codecache::CodeRange>& ranges) const;
+  // Code that was read back; `image` must be one of this very module for these settings. `module` and `bytes` as in compileModule(). The error
+  // is the code cache's; nothing (and no error) when the image contradicts the module.
+  static std::expected<std::shared_ptr<ModuleCode>, std::string> restore(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                                                         const Settings& settings, const CodeImage& image);
 
  private:
   friend class ModuleCompiler;
   void publish();
+  bool adoptRanges(std::span<const codecache::CodeRange> ranges);
   Settings settings_;
   codecache::CodeRef block_;
   uint32_t firstFunction_ = 0;

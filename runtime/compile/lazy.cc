@@ -1,5 +1,7 @@
 #include "runtime/compile/lazy.h"
 
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstring>
 
@@ -18,15 +20,17 @@ using x64::w64;
 using x64::Xmm;
 
 constexpr uint32_t kCodeAlignment = 16;
+constexpr uint32_t kPage = 4096;
+constexpr int kMadvPopulateWrite = 23;
 // Native bytes reserved per byte of wasm; usual code takes less than half of it.
 constexpr uint64_t kExpansion = 8;
 constexpr uint64_t kLargestBlock = (1ull << 30) - (1 << 20);
 constexpr size_t kFarJumpBytes = 14;
 
 // Calls CompileLazy(context, r11d) with all argument registers saved, and jumps to what it returns.
-void emitLazyStub(x64::Assembler& as) {
+std::vector<uint8_t> makeLazyStub() {
+  x64::Assembler as(1024);
   constexpr Gpr kSaved[] = {Gpr::rdi, Gpr::rsi, Gpr::rdx, Gpr::rcx, Gpr::r8, Gpr::r9};
-  as.ensure(1024);
   as.push(Gpr::rbp);
   as.mov(w64, Gpr::rbp, Gpr::rsp);
   as.sub(w64, Gpr::rsp, 16 + 48 + 16 * 8);
@@ -47,6 +51,12 @@ void emitLazyStub(x64::Assembler& as) {
   as.bind(failed);
   as.ud2();
   as.emit8(static_cast<uint8_t>(abi::TrapReason::OutOfMemory));
+  return {as.data(), as.data() + as.size()};
+}
+
+const std::vector<uint8_t>& lazyStub() {
+  static const std::vector<uint8_t> stub = makeLazyStub();
+  return stub;
 }
 
 int64_t distance(const void* target, const void* from) {
@@ -59,39 +69,93 @@ bool reaches(int64_t d) { return d == static_cast<int32_t>(d); }
 LazyState::LazyState(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings)
     : module_(module), layout_(module), context_(moduleContext(module, bytes, layout_, settings)) {}
 
+std::unique_ptr<LazyState> LazyState::make(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                                           const void* owner) {
+  std::unique_ptr<LazyState> state(new LazyState(module, bytes, settings));
+  state->owner_ = owner;
+  state->count_ = static_cast<uint32_t>(module.functions.size()) - module.importedFunctions;
+  state->slots_ = (static_cast<uint32_t>(lazyStub().size()) + 15) & ~15u;
+  state->codeAt_ = (state->slots_ + state->count_ * kSlotBytes + kPage - 1) & ~(kPage - 1);
+  state->used_ = state->firstUsed_ = state->codeAt_;
+  state->code_ = std::make_unique<std::atomic<const void*>[]>(state->count_);
+  return state;
+}
+
+// Reserved for the whole of a module.
+uint32_t LazyState::blockBytes() const {
+  return static_cast<uint32_t>(std::min(kLargestBlock, codeAt_ + module_.codeBytes * kExpansion + 65536));
+}
+
 std::expected<std::unique_ptr<LazyState>, std::string> LazyState::create(const frontend::ModuleInfo& module,
                                                                          std::span<const uint8_t> bytes, const Settings& settings,
                                                                          const void* owner) {
-  std::unique_ptr<LazyState> state(new LazyState(module, bytes, settings));
-  state->owner_ = owner;
-  const uint32_t count = static_cast<uint32_t>(module.functions.size()) - module.importedFunctions;
-  x64::Assembler stub(1024);
-  emitLazyStub(stub);
-  state->slots_ = (static_cast<uint32_t>(stub.size()) + 15) & ~15u;
-  const uint64_t table = state->slots_ + static_cast<uint64_t>(count) * kSlotBytes;
-  auto block = codecache::CodeCache::process().allocate(
-      static_cast<uint32_t>(std::min(kLargestBlock, table + module.codeBytes * kExpansion + 65536)));
+  auto state = make(module, bytes, settings, owner);
+  auto block = codecache::CodeCache::process().allocate(state->blockBytes());
   if (!block) return std::unexpected(std::move(block.error()));
-  state->block_ = std::move(*block);
-  state->current_ = state->block_.get();
-  uint8_t* at = state->block_->writable();
+  state->open(std::move(*block), {});
+  return state;
+}
+
+std::expected<std::unique_ptr<LazyState>, std::string> LazyState::restore(const frontend::ModuleInfo& module,
+                                                                          std::span<const uint8_t> bytes, const Settings& settings,
+                                                                          const void* owner, const CodeImage& image) {
+  auto state = make(module, bytes, settings, owner);
+  const uint64_t end = state->codeAt_ + image.code.size();
+  if (image.codeAt != state->codeAt_ || end > state->blockBytes() || !state->fits(image.ranges)) return nullptr;
+  auto block = blockOf(image, state->blockBytes());
+  if (!block) return std::unexpected(std::move(block.error()));
+  // The rest of a mapped page is not ours to write.
+  state->used_ = state->firstUsed_ = static_cast<uint32_t>((end + kPage - 1) & ~uint64_t{kPage - 1});
+  state->codeBytes_ = image.code.size();
+  state->open(std::move(*block), image.ranges);
+  return state;
+}
+
+// Each function once, and where the code is.
+bool LazyState::fits(std::span<const codecache::CodeRange> ranges) {
+  std::vector<bool> seen(count_);
+  for (const codecache::CodeRange& range : ranges) {
+    const uint32_t i = range.index - module_.importedFunctions;
+    if (range.start < codeAt_ || i >= count_ || seen[i]) return false;
+    seen[i] = true;
+  }
+  return true;
+}
+
+// Takes the block, in which the functions of `ranges` have their code already, and writes the table.
+void LazyState::open(codecache::CodeRef block, std::span<const codecache::CodeRange> ranges) {
+  block_ = std::move(block);
+  current_ = block_.get();
+  uint8_t* at = block_->writable();
+  madvise(at, codeAt_, kMadvPopulateWrite);  // one system call instead of a fault a page; refusal costs the faults
+  const auto& stub = lazyStub();
   std::memcpy(at, stub.data(), stub.size());
-  for (uint32_t i = 0; i < count; ++i) {
-    uint8_t* slot = at + state->slotOffset(i);
-    const uint32_t index = module.importedFunctions + i;
-    const int32_t toStub = -static_cast<int32_t>(state->slotOffset(i) + 11);
-    const uint8_t code[16] = {0x41, 0xbb, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
-    std::memcpy(slot, code, 16);
+  uint8_t slot[kSlotBytes] = {0x41, 0xbb, 0, 0, 0, 0, 0xe9, 0, 0, 0, 0, 0xcc, 0xcc, 0xcc, 0xcc, 0xcc};
+  for (uint32_t i = 0; i < count_; ++i) {
+    const uint32_t index = module_.importedFunctions + i;
+    const int32_t toStub = -static_cast<int32_t>(slotOffset(i) + 11);
     std::memcpy(slot + 2, &index, 4);
     std::memcpy(slot + 7, &toStub, 4);
+    std::memcpy(at + slotOffset(i), slot, kSlotBytes);
   }
-  state->used_ = static_cast<uint32_t>(table);
-  state->code_ = std::make_unique<std::atomic<const void*>[]>(count);
-  codecache::CodeRange range;
-  range.kind = static_cast<uint32_t>(codecache::RangeKind::Helper) & 15;
-  state->block_->setOwner(owner);
-  state->block_->publish({range});
-  return state;
+  for (const codecache::CodeRange& range : ranges) {
+    const uint32_t i = range.index - module_.importedFunctions;
+    patchSlot(i, block_->code() + range.start);
+    code_[i].store(block_->code() + range.start, std::memory_order_relaxed);
+  }
+  std::vector<codecache::CodeRange> all(1);
+  all[0].kind = static_cast<uint32_t>(codecache::RangeKind::Helper) & 15;
+  all.insert(all.end(), ranges.begin(), ranges.end());
+  block_->setOwner(owner_);
+  block_->publish(std::move(all));
+}
+
+CodeImage LazyState::image(std::vector<codecache::CodeRange>& ranges) const {
+  std::lock_guard lock(mutex_);
+  const auto all = block_->ranges();
+  ranges.assign(all.begin() + 1, all.end());
+  const uint32_t end = current_ == block_.get() ? used_ : firstUsed_;
+  return {.ranges = ranges, .codeAt = codeAt_, .code = {block_->code() + codeAt_, end - codeAt_}};
 }
 
 uint64_t LazyState::codeBytes() const {
@@ -127,6 +191,7 @@ std::expected<void, std::string> LazyState::openBlock(uint64_t bytes) {
   auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(std::min(kLargestBlock, std::max<uint64_t>(bytes, 1 << 20))));
   if (!block) return std::unexpected(std::move(block.error()));
   (*block)->setOwner(owner_);
+  if (more_.empty()) firstUsed_ = used_;
   more_.push_back(std::move(*block));
   current_ = more_.back().get();
   used_ = 0;

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "runtime/vm/disk_cache.h"
 #include "runtime/vm/module.h"
 #include "runtime/vm/traps.h"
 
@@ -14,6 +15,15 @@ void HeapTrim::trim() {
 }
 
 Engine::Engine(const Config& c) : config(c), pool(c.compileThreads) { installTrapHandler(c.installSignalHandlers); }
+
+DiskCache* Engine::diskCache() {
+  if (config.cacheDirectory.empty()) return nullptr;
+  std::call_once(diskOnce_, [this] {
+    if (auto opened = DiskCache::open(config.cacheDirectory, config.cacheBytes)) disk_ = std::move(*opened);
+    diskOpen_.store(disk_.get(), std::memory_order_release);
+  });
+  return disk_.get();
+}
 
 std::shared_ptr<Module> ModuleTable::findIn(Shard& shard, uint64_t hash, std::span<const uint8_t> bytes,
                                             Passed& passed) {
@@ -30,16 +40,33 @@ std::shared_ptr<Module> ModuleTable::find(uint64_t hash, std::span<const uint8_t
   Passed passed;
   Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
-  return findIn(shard, hash, bytes, passed);
+  auto found = findIn(shard, hash, bytes, passed);
+  if (found) ++shard.shared;
+  return found;
 }
 
 std::shared_ptr<Module> ModuleTable::add(uint64_t hash, std::shared_ptr<Module> module) {
   Passed passed;
   Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
-  if (auto other = findIn(shard, hash, module->bytes(), passed)) return other;
+  if (auto other = findIn(shard, hash, module->bytes(), passed)) {
+    ++shard.shared;
+    return other;
+  }
+  ++shard.created;
   shard.modules.emplace(hash, Entry{module.get(), module});
   return module;
+}
+
+ModuleStats ModuleTable::stats() {
+  ModuleStats out;
+  for (Shard& shard : shards_) {
+    std::lock_guard lock(shard.mutex);
+    out.live += shard.modules.size();
+    out.shared += shard.shared;
+    out.created += shard.created;
+  }
+  return out;
 }
 
 void ModuleTable::remove(uint64_t hash, const Module* module) {

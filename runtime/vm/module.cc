@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "runtime/vm/disk_cache.h"
 #include "runtime/vm/types.h"
 
 namespace wattle::vm {
@@ -40,17 +41,31 @@ Error toApi(const compile::Error& error) {
 }
 
 Result<std::shared_ptr<Module>> Module::create(std::shared_ptr<Engine> engine, ModuleBytes bytes) {
-  uint64_t hash = XXH3_64bits(bytes.span().data(), bytes.span().size());
-  if (auto known = engine->modules.find(hash, bytes.span())) return known;
-  std::shared_ptr<Module> module(new Module(std::move(engine), std::move(bytes)));
-  if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
   // Bodies are checked by being compiled, so one kind of code has to be made now.
   auto bounds = sandbox::Bounds::Guarded;
-  if (module->engine_->config.bounds == BoundsMode::Checked) bounds = sandbox::Bounds::Checked;
-  if (module->engine_->config.bounds == BoundsMode::Auto) bounds = sandbox::preferredBounds();
-  if (auto code = module->code(bounds); !code) return std::unexpected(code.error());
-  return publish(std::move(module), hash);
+  if (engine->config.bounds == BoundsMode::Checked) bounds = sandbox::Bounds::Checked;
+  if (engine->config.bounds == BoundsMode::Auto) bounds = sandbox::preferredBounds();
+  if (bytes.span().size() >= DiskCache::kLeastBytes) {
+    DiskCache* disk = engine->diskCache();
+    if (disk != nullptr) return createCached(std::move(engine), *disk, std::move(bytes), bounds);
+  }
+  uint64_t hash = XXH3_64bits(bytes.span().data(), bytes.span().size());
+  if (auto known = engine->modules.find(hash, bytes.span())) return known;
+  auto module = compileNew(std::move(engine), std::move(bytes), bounds);
+  if (!module) return module;
+  return publish(std::move(*module), hash);
 }
+
+Result<std::shared_ptr<Module>> Module::compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
+                                                   sandbox::Bounds bounds) {
+  bytes.closeFile();
+  std::shared_ptr<Module> module(new Module(std::move(engine), std::move(bytes)));
+  if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
+  if (auto code = module->code(bounds); !code) return std::unexpected(code.error());
+  return module;
+}
+
+bool Module::isLazy(const Config& config, size_t bytes) { return config.lazy.value_or(bytes > kLazyBytes); }
 
 Result<void> Module::decode() {
   auto info = frontend::decodeModule(bytes_.span());
@@ -80,6 +95,7 @@ std::shared_ptr<Module> Module::publish(std::shared_ptr<Module> module, uint64_t
 }
 
 Module::~Module() {
+  if (toStore_) storeLazyCode();
   if (published_) engine_->modules.remove(hash_, this);
   if (footprint_) engine_->heap.dropped(footprint_);
 }
@@ -88,7 +104,7 @@ compile::Settings Module::settings(sandbox::Bounds bounds) const {
   compile::Settings settings;
   settings.guarded = !guardable_ || bounds == sandbox::Bounds::Guarded;
   settings.fuel = engine_->config.fuel;
-  settings.lazy = engine_->config.lazy.value_or(bytes_.span().size() > kLazyBytes);
+  settings.lazy = isLazy(engine_->config, bytes_.span().size());
   return settings;
 }
 

@@ -17,6 +17,7 @@
 #include "runtime/compile/abi/vmcontext.h"
 #include "runtime/compile/compile.h"
 #include "runtime/vm/engine.h"
+#include "runtime/vm/image.h"
 #include "runtime/vm/module_bytes.h"
 #include "runtime/vm/type_registry.h"
 #include "sandbox/linear_memory.h"
@@ -64,6 +65,16 @@ class Module {
  private:
   Module(std::shared_ptr<Engine> engine, ModuleBytes bytes) : engine_(std::move(engine)), bytes_(std::move(bytes)) {}
   Result<void> decode();
+  static Result<std::shared_ptr<Module>> compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
+                                                    sandbox::Bounds bounds);
+  static bool isLazy(const Config& config, size_t bytes);
+  // serialize.cc
+  static Result<std::shared_ptr<Module>> fromImage(std::shared_ptr<Engine> engine, ModuleBytes file,
+                                                   const ImageHeader& header);
+  static Result<std::shared_ptr<Module>> createCached(std::shared_ptr<Engine> engine, DiskCache& disk,
+                                                      ModuleBytes bytes, sandbox::Bounds bounds);
+  void willStore(std::string name, sandbox::Bounds bounds, uint64_t stored);
+  void storeLazyCode() noexcept;
   void makeImages();
   static std::shared_ptr<Module> publish(std::shared_ptr<Module> module, uint64_t hash);
 
@@ -81,6 +92,12 @@ class Module {
   std::mutex codeMutex_;
   std::shared_ptr<compile::ModuleCode> code_[2];  // by Bounds; guarded by codeMutex_
   std::atomic<const compile::ModuleCode*> ready_[2] = {nullptr, nullptr};
+  struct ToStore {
+    std::string name;
+    unsigned which;   // of code_
+    uint64_t stored;  // bytes of code that the disk cache has
+  };
+  std::unique_ptr<ToStore> toStore_;  // lazy code of the disk cache
   std::atomic<bool> instantiated_ = false;
   std::once_flag imagesOnce_;
   std::vector<std::shared_ptr<const sandbox::MemoryImage>> images_;  // by defined memory; empty: none

@@ -50,14 +50,26 @@ Result<ModuleBytes> ModuleBytes::map(const std::string& path) {
     if (!bytes) return std::unexpected(bytes.error());
     return ModuleBytes(std::move(*bytes));
   }
+  return map(std::exchange(file.fd, -1), status, path);
+}
+
+Result<ModuleBytes> ModuleBytes::map(int file, const struct stat& status, const std::string& path) {
   ModuleBytes out;
+  out.file_ = file;
+  out.status_ = std::make_unique<struct stat>(status);
   if (status.st_size == 0) return out;
-  void* at = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file.fd, 0);
+  void* at = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
   if (at == MAP_FAILED) return ioError(path, "map");
   out.mapping_ = at;
   out.mappingSize_ = static_cast<size_t>(status.st_size);
   out.view_ = {static_cast<const uint8_t*>(at), out.mappingSize_};
   return out;
+}
+
+void ModuleBytes::closeFile() {
+  if (file_ >= 0) close(file_);
+  file_ = -1;
+  status_.reset();
 }
 
 ModuleBytes ModuleBytes::slice(size_t offset, size_t size) && {
@@ -67,6 +79,7 @@ ModuleBytes ModuleBytes::slice(size_t offset, size_t size) && {
 }
 
 ModuleBytes::~ModuleBytes() {
+  closeFile();
   if (mapping_) munmap(mapping_, mappingSize_);
 }
 

@@ -1,99 +1,40 @@
-// Compiled modules as bytes: what Module::serialize gives, `wattle compile` writes and, one day, the disk cache keeps.
+// Modules to images and back, and their way through the disk cache.
 //
-//   | Header | entry offsets | wasm bytes | zeros to the next page | native code |
-//
-// Code has no relocations (DESIGN section 2), so it is written as it stands in the code cache, and begins on a page of
-// its own so that it can be mapped as is. Everything is little-endian and sized by the header. What does not match this
-// build, this processor's features, these settings or its checksum is refused with an error; a cache takes that for a
-// miss. The checksum guards against damage, not against malice: native code from an untrusted source must not be
-// deserialized.
+// An eager module is stored as soon as it is compiled. A lazy one is stored when it dies, with the functions that were
+// compiled, that is called, up to then; a process that finds it maps those and compiles what it needs beyond, and
+// stores all of it again if that was much. So a second start compiles next to nothing, and nobody ever compiles or
+// stores what nobody calls.
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
-#include <cstring>
+#include <new>
 
-#include "runtime/compile/x64/cpu_features.h"
+#include "runtime/vm/disk_cache.h"
+#include "runtime/vm/image.h"
 #include "runtime/vm/module.h"
 
 namespace wattle::vm {
 
 namespace {
 
-constexpr char kMagic[8] = {'\0', 'w', 'a', 't', 't', 'l', 'e', '\n'};
-constexpr uint32_t kFormat = 3;
-constexpr uint64_t kPage = 4096;
+// New code is worth writing a file again when it is this much, and this share of what the file has.
+constexpr uint64_t kWorthStoring = 32 << 10;
+constexpr uint64_t kWorthShare = 8;
 
-struct Header {
-  char magic[8];
-  uint32_t format;
-  uint32_t headerBytes;
-  uint64_t build;  // hash of Wattle's version
-  uint64_t cpuFeatures;
-  uint32_t settings;   // bit 0 guarded, 1 fuel
-  uint32_t functions;  // defined ones: packed entries (ModuleCode::packedEntry) of 4 bytes each
-  uint64_t offsetsAt;
-  uint64_t wasmAt, wasmBytes;
-  uint64_t codeAt, codeBytes;
-  uint64_t fileBytes;
-  uint64_t checksum;  // XXH3 of the whole file with this field zero
-};
-static_assert(sizeof(Header) == 96);
-
-uint64_t buildKey() {
-  std::string_view v = version();
-  return XXH3_64bits(v.data(), v.size());
+uint32_t definedFunctions(const frontend::ModuleInfo& info) {
+  return static_cast<uint32_t>(info.functions.size()) - info.importedFunctions;
 }
 
-uint32_t settingsKey(const compile::Settings& settings) {
-  return (settings.guarded ? 1u : 0) | (settings.fuel ? 2u : 0);
-}
-
-uint64_t checksumOf(std::span<const uint8_t> file) {
-  Header header;
-  std::memcpy(&header, file.data(), sizeof header);
-  header.checksum = 0;
-  XXH3_state_t* state = XXH3_createState();
-  XXH3_64bits_reset(state);
-  XXH3_64bits_update(state, &header, sizeof header);
-  XXH3_64bits_update(state, file.data() + sizeof header, file.size() - sizeof header);
-  uint64_t sum = XXH3_64bits_digest(state);
-  XXH3_freeState(state);
-  return sum;
-}
-
-std::unexpected<Error> refuse(std::string why) {
-  return std::unexpected(
-      Error::make(ErrorKind::Malformed, fmt::format("not a compiled module for this Wattle: {}", why)));
-}
-
-bool lies(uint64_t at, uint64_t size, uint64_t within) { return at <= within && size <= within - at; }
-
-// Everything but the settings, which depend on the module.
-Result<Header> readHeader(std::span<const uint8_t> file) {
-  Header header;
-  if (file.size() < sizeof header) return refuse("too short");
-  std::memcpy(&header, file.data(), sizeof header);
-  if (std::memcmp(header.magic, kMagic, sizeof kMagic) != 0) return refuse("no compiled module at all");
-  if (header.format != kFormat || header.headerBytes != sizeof header || header.build != buildKey()) {
-    return refuse("written by another version");
-  }
-  if (header.fileBytes != file.size()) return refuse("cut short");
-  if (header.checksum != checksumOf(file)) return refuse("damaged (the checksum does not match)");
-  if (header.cpuFeatures != x64::cpuFeatures().bits()) return refuse("compiled for a processor with other features");
-  if (!lies(header.offsetsAt, 4ull * header.functions, file.size()) ||
-      !lies(header.wasmAt, header.wasmBytes, file.size()) || !lies(header.codeAt, header.codeBytes, file.size()) ||
-      header.codeBytes > UINT32_MAX) {
-    return refuse("damaged");
-  }
-  return header;
+// A file that others could change under running code is copied instead of mapped.
+bool mayRunFromFile(const ModuleBytes& file) {
+  const struct stat* status = file.wholeFile();
+  return status != nullptr && (status->st_uid == geteuid() || status->st_uid == 0) && (status->st_mode & 022) == 0;
 }
 
 }  // namespace
 
-bool Module::isSerialized(std::span<const uint8_t> bytes) {
-  return bytes.size() >= sizeof kMagic && std::memcmp(bytes.data(), kMagic, sizeof kMagic) == 0;
-}
+bool Module::isSerialized(std::span<const uint8_t> bytes) { return isImage(bytes); }
 
 Result<std::vector<uint8_t>> Module::serialize() {
   auto bounds = engine_->config.bounds == BoundsMode::Checked ? sandbox::Bounds::Checked : sandbox::Bounds::Guarded;
@@ -111,67 +52,106 @@ Result<std::vector<uint8_t>> Module::serialize() {
     if (!compiled) return std::unexpected(compiled.error());
     source = *compiled;
   }
-  const codecache::CodeBlock& block = *source->block().get();
-
-  Header header{};
-  std::memcpy(header.magic, kMagic, sizeof kMagic);
-  header.format = kFormat;
-  header.headerBytes = sizeof header;
-  header.build = buildKey();
-  header.cpuFeatures = x64::cpuFeatures().bits();
-  header.settings = settingsKey(wanted);
-  header.functions = static_cast<uint32_t>(info_.functions.size()) - info_.importedFunctions;
-  header.offsetsAt = sizeof header;
-  header.wasmAt = header.offsetsAt + 4ull * header.functions;
-  header.wasmBytes = bytes_.span().size();
-  header.codeAt = (header.wasmAt + header.wasmBytes + kPage - 1) & ~(kPage - 1);
-  header.codeBytes = block.size();
-  header.fileBytes = header.codeAt + header.codeBytes;
-
-  std::vector<uint8_t> file(header.fileBytes);
-  for (uint32_t i = 0; i < header.functions; ++i) {
-    uint32_t entry = source->packedEntry(info_.importedFunctions + i);
-    std::memcpy(file.data() + header.offsetsAt + 4ull * i, &entry, 4);
-  }
-  if (header.wasmBytes) std::memcpy(file.data() + header.wasmAt, bytes_.span().data(), header.wasmBytes);
-  std::memcpy(file.data() + header.codeAt, block.code(), block.size());
-  std::memcpy(file.data(), &header, sizeof header);
-  header.checksum = checksumOf(file);
-  std::memcpy(file.data(), &header, sizeof header);
+  const uint64_t hash = XXH3_64bits(bytes_.span().data(), bytes_.span().size());
+  const ImageParts image(*source, wanted, definedFunctions(info_), bytes_.span(), hash);
+  std::vector<uint8_t> file;
+  file.reserve(image.size());
+  for (const auto& part : image.parts()) file.insert(file.end(), part.begin(), part.end());
   return file;
 }
 
 Result<std::shared_ptr<Module>> Module::deserialize(std::shared_ptr<Engine> engine, ModuleBytes file) {
-  auto span = file.span();
-  auto header = readHeader(span);
+  DiskCache* disk =
+      file.wholeFile() != nullptr && file.span().size() >= DiskCache::kLeastBytes ? engine->diskCache() : nullptr;
+  auto header = readImage(file.span(), disk != nullptr && disk->knowsBody(file));
   if (!header) return std::unexpected(header.error());
-  auto codeBytes = span.subspan(header->codeAt, header->codeBytes);
-  auto wasm = span.subspan(header->wasmAt, header->wasmBytes);
-  std::vector<uint32_t> offsets(header->functions);
-  if (!offsets.empty()) std::memcpy(offsets.data(), span.data() + header->offsetsAt, 4ull * header->functions);
-  uint64_t hash = XXH3_64bits(wasm.data(), wasm.size());
-  if (auto known = engine->modules.find(hash, wasm)) return known;
+  if (disk != nullptr) disk->verifiedBody(file, *header);
+  return fromImage(std::move(engine), std::move(file), *header);
+}
 
-  std::shared_ptr<Module> module(
-      new Module(std::move(engine), std::move(file).slice(header->wasmAt, header->wasmBytes)));
+Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine, ModuleBytes file,
+                                                  const ImageHeader& header) {
+  const auto span = file.span();
+  const auto wasm = span.subspan(header.wasmAt, header.wasmBytes);
+  if (auto known = engine->modules.find(header.wasmHash, wasm)) return known;
+  const auto ranges = rangesOf(header, span);
+  compile::CodeImage image{.ranges = ranges,
+                           .codeAt = header.codePlace,
+                           .code = span.subspan(header.codeAt, header.codeBytes),
+                           .file = mayRunFromFile(file) ? file.file() : -1,
+                           .fileOffset = header.codeAt};
+  const bool sorted = std::ranges::is_sorted(ranges, {}, &codecache::CodeRange::start);
+  const uint64_t end = uint64_t{header.codePlace} + header.codeBytes;
+  if (!sorted || (!ranges.empty() && ranges.back().start >= end)) return refuseImage("damaged");
+
+  std::shared_ptr<Module> module(new Module(std::move(engine), std::move(file).slice(header.wasmAt, header.wasmBytes)));
   if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
-  auto bounds = header->settings & 1 ? sandbox::Bounds::Guarded : sandbox::Bounds::Checked;
+  const auto bounds = header.settings & 1 ? sandbox::Bounds::Guarded : sandbox::Bounds::Checked;
   compile::Settings settings = module->settings(bounds);
-  settings.lazy = false;
-  if (settingsKey(settings) != header->settings) return refuse("compiled with other settings");
-  const frontend::ModuleInfo& info = module->info_;
-  if (offsets.size() != info.functions.size() - info.importedFunctions ||
-      std::ranges::any_of(offsets, [&](uint32_t o) { return (o & ~15u) >= header->codeBytes; })) {
-    return refuse("damaged");
-  }
-  auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(header->codeBytes));
-  if (!block) return std::unexpected(Error::make(ErrorKind::Resource, std::move(block.error())));
-  std::memcpy((*block)->writable(), codeBytes.data(), codeBytes.size());
-  unsigned which = module->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
-  module->code_[which] =
-      compile::ModuleCode::adopt(settings, std::move(*block), info.importedFunctions, std::move(offsets));
+  settings.lazy = (header.settings & 4) != 0;
+  if (settingsKey(settings) != header.settings) return refuseImage("compiled with other settings");
+  if (header.functions != definedFunctions(module->info_)) return refuseImage("damaged");
+  auto code = compile::ModuleCode::restore(module->info_, module->bytes_.span(), settings, image);
+  if (!code) return std::unexpected(Error::make(ErrorKind::Resource, std::move(code.error())));
+  if (!*code) return refuseImage("damaged");
+  module->bytes_.closeFile();
+  const unsigned which = module->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
+  module->code_[which] = std::move(*code);
   module->ready_[which].store(module->code_[which].get(), std::memory_order_release);
-  return publish(std::move(module), hash);
+  return publish(std::move(module), header.wasmHash);
+}
+
+// --- the disk cache
+// ----------------------------------------------------------------------------------------------------
+
+Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> engine, DiskCache& disk, ModuleBytes bytes,
+                                                     sandbox::Bounds bounds) {
+  const auto content = disk.contentOf(bytes);
+  if (auto known = engine->modules.find(content.hash, bytes.span())) return known;
+  const compile::Settings request{.guarded = bounds == sandbox::Bounds::Guarded,
+                                  .fuel = engine->config.fuel,
+                                  .lazy = isLazy(engine->config, bytes.span().size())};
+  const std::string name = disk.nameOf(content, settingsKey(request));
+  if (auto found = disk.find(name)) {
+    auto module = fromImage(engine, std::move(found->file), found->header);
+    if (module && request.lazy) (*module)->willStore(name, bounds, found->header.codeBytes);
+    if (module || module.error().kind == ErrorKind::Resource) return module;
+    disk.discard(name);
+  }
+  auto module = compileNew(std::move(engine), std::move(bytes), bounds);
+  if (!module) return module;
+  if (request.lazy) {
+    (*module)->willStore(name, bounds, 0);
+  } else {
+    const auto& code = (*module)->code_[(*module)->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0];
+    const ImageParts image(*code, code->settings(), definedFunctions((*module)->info_), (*module)->bytes(),
+                           content.hash);
+    (void)disk.store(name, image);
+  }
+  return publish(std::move(*module), content.hash);
+}
+
+void Module::willStore(std::string name, sandbox::Bounds bounds, uint64_t stored) {
+  std::lock_guard lock(codeMutex_);
+  if (toStore_) return;  // it was alive already
+  const unsigned which = guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
+  toStore_ = std::make_unique<ToStore>(ToStore{std::move(name), which, stored});
+}
+
+// By the destructor.
+void Module::storeLazyCode() noexcept {
+  try {
+    const auto& code = code_[toStore_->which];
+    DiskCache* disk = engine_->diskCache();
+    if (!code || disk == nullptr) return;
+    const uint64_t have = code->codeBytes();
+    if (have <= toStore_->stored) return;
+    const uint64_t fresh = have - toStore_->stored;
+    if (toStore_->stored != 0 && fresh < std::max(kWorthStoring, toStore_->stored / kWorthShare)) return;
+    (void)disk->store(toStore_->name,
+                      ImageParts(*code, code->settings(), definedFunctions(info_), bytes_.span(), hash_));
+  } catch (const std::bad_alloc&) {  // then it is not stored
+  }
 }
 
 }  // namespace wattle::vm

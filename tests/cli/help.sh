@@ -8,7 +8,7 @@ expect_out_has "wattle 0."
 run --help
 expect_code 0
 expect_out_has "Usage:" "Examples:" "Exit codes" run validate inspect compile wat2wasm wast
-for command in run validate inspect compile wat2wasm wast; do
+for command in run validate inspect compile cache wat2wasm wast; do
   for flag in --help -h; do
     run "$command" "$flag"
     expect_code 0

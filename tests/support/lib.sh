@@ -8,7 +8,8 @@ set -u
 : "${WATTLE:?}"
 TMP=$(mktemp -d)
 trap 'rm -rf "$TMP"' EXIT
-unset NO_COLOR XDG_CACHE_HOME
+unset NO_COLOR WATTLE_CACHE_SIZE
+export XDG_CACHE_HOME=$TMP/cache-home  # not the tester's own disk cache
 failures=0
 checks=0
 

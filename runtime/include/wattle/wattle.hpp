@@ -43,6 +43,8 @@ class Exception;
 struct SharedLinear;
 }  // namespace vm
 
+struct Stats;
+
 enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
 
 struct Config {
@@ -52,6 +54,10 @@ struct Config {
   std::optional<bool> lazy{};              // compile functions at first call; unset: modules of over 2 MiB
   bool installSignalHandlers = true;       // false: the host calls wattle::handleSignal from its own handlers
   size_t maxStackBytes = 1 << 20;          // stack a guest may use, within the thread's
+  // Where compiled modules are kept for other processes (disk_cache.hpp): an absolute path, made if it is not there; empty: nowhere. What
+  // cannot be used is done without. The directory must be the user's own: what is in it is run.
+  std::string cacheDirectory{};
+  uint64_t cacheBytes = 1ull << 30;        // most that its files may take together
 };
 
 class WATTLE_API Engine {
@@ -59,6 +65,7 @@ class WATTLE_API Engine {
   Engine() : Engine(Config{}) {}
   explicit Engine(const Config& config);
   const Config& config() const;
+  Stats stats() const;   // stats.hpp
   const std::shared_ptr<vm::Engine>& impl() const { return impl_; }
 
  private:
