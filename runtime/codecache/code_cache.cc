@@ -24,15 +24,16 @@
 // PLACEMENT. Best fit over segregated lists (free_runs.h), coalescing at once; blocks are never moved, since return
 // addresses point into them. Three promises:
 //
-// (1) A page is returned to the system when no live granule is on it, up to a small stock: max(1 MiB, 1/16 of the pages
-// in use) a region. A block of 256 KiB or more returns its own pages as it is freed.
+// (1) A page is returned to the system when no live granule is on it, up to a small stock a region: max(1 MiB, 1/16 of
+// the pages that smaller blocks use). A block of 256 KiB or more returns its own pages as it is freed.
 //
 // (2) So memory is at most 64 times the live bytes plus that stock, whatever a host does. (One live granule a page: no
 // allocator that does not move blocks is without such a factor.)
 //
 // (3) Under churn, with random sizes and lifetimes around a constant live size, the free bytes in committed pages stay
-// under 1/8 of the committed bytes plus the stock. 2 to 6 % are measured; churn_test.cc asserts the bound for sizes
-// spread log-uniformly from 64 B to 64 KiB, for 64 B to 2 KiB, and for mostly small ones among large.
+// under 1/8 of the committed bytes plus 1 MiB a region. 2 to 6 % are measured; churn_test.cc asserts the bound for
+// sizes spread log-uniformly from 64 B to 64 KiB, for 64 B to 2 KiB, and for mostly small ones among large;
+// pages_test.cc in several regions, around a fork, and by the kernel's own count of pages.
 //
 // THREADS. A lock per region, held for some 50 ns: find a run, set a few words. A thread stays with the region it last
 // used; where it meets another thread too often, another region is opened, up to one per processor (16 at most). No

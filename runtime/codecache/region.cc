@@ -139,7 +139,9 @@ CodeBlock* Region::allocate(uint32_t size, bool wait, bool& contended) {
   takeRun(id, granules);
   commit(start, granules);
   usedGranules_ += granules;
-  return makeBlock(start, size);
+  CodeBlock* block = makeBlock(start, size);
+  largePages_ += largePagesOf(*block);
+  return block;
 }
 
 // Takes the first so many granules of a free run.
@@ -202,6 +204,7 @@ CodeBlock* Region::allocateMapped(uint32_t size, const CodeCache::FilePart& part
   CodeBlock* block = makeBlock(start, size);
   block->mappedAt_ = part.at / kPage;
   block->mappedPages_ = pages.end - pages.first;
+  largePages_ += largePagesOf(*block);
   mappedGranules_ += partEnd - pages.first * kGranulesPerPage;
   ++mappedParts_;
   return block;
@@ -224,6 +227,7 @@ bool Region::free(CodeBlock& block) {
   if (whole) {  // else the address space is lost
     addFree(start, granules);
     usedGranules_ -= granules;
+    largePages_ -= largePagesOf(block);
   }
   releaseBlock(block);
   if (state() == State::Open) {
@@ -239,18 +243,27 @@ bool Region::free(CodeBlock& block) {
 void Region::shrink(CodeBlock& block, uint32_t size) {
   const uint32_t start = firstGranule(block) + granulesFor(size);
   const uint32_t end = firstGranule(block) + granulesFor(block.size_);
+  const uint32_t before = largePagesOf(block);
   block.size_ = size;
   if (start >= end) return;
   const PageRange pages{wholePagesFrom(start), wholePagesTo(end)};
   const bool punched = size_t{end - start} * kGranule >= kPunchAtOnce && punchUnlocked(pages);
   const std::lock_guard hold(lock_);
   if (punched) forget(pages);
+  largePages_ -= before - largePagesOf(block);
   addFree(start, end - start);
   usedGranules_ -= end - start;
 }
 
 // --- pages
 // -------------------------------------------------------------------------------------------------------------
+
+// The pages that a large block returns itself when it is freed, so that they never come to the stock.
+uint32_t Region::largePagesOf(const CodeBlock& block) const {
+  if (block.size_ < kPunchAtOnce) return 0;
+  const uint32_t start = firstGranule(block);
+  return wholePagesTo(start + granulesFor(block.size_)) - wholePagesFrom(start) - block.mappedPages_;
+}
 
 // The granules go to a block: their pages count as holding memory from now on.
 void Region::commit(uint32_t start, uint32_t granules) {
@@ -316,18 +329,30 @@ void Region::forget(PageRange pages) {
   });
 }
 
-// Returns wholly free pages, the highest first, until half the permitted number is left or we have held the lock long
-// enough.
+// The end of the run of retained pages below `end`, whose last page is retained: its first page.
+uint32_t Region::retainedRunBefore(uint32_t end) const {
+  uint32_t first = end;
+  while (first > 0) {
+    const uint32_t word = (first - 1) / 64, bits = (first - 1) % 64 + 1;  // of the word, from the lowest
+    const auto ones = static_cast<uint32_t>(std::countl_one(retained_[word] << (64 - bits)));
+    first -= std::min(ones, bits);
+    if (ones < bits) break;
+  }
+  return first;
+}
+
+// Returns wholly free pages, the highest first, until half the permitted number is left or so many system calls have
+// been made with the lock held.
 void Region::purge() {
+  uint32_t calls = kPunchesAtATime;
   const uint32_t keep = retainLimit() / 2;
-  int calls = kPunchesAtATime;
   for (auto word = static_cast<uint32_t>(bytes_ / kPage / 64); word-- > 0 && retainedPages_ > keep;) {
     while (retained_[word] != 0 && retainedPages_ > keep) {
       if (calls-- == 0) return;
-      const uint32_t high = 63 - static_cast<uint32_t>(std::countl_zero(retained_[word]));
-      const auto count = static_cast<uint32_t>(std::countl_one(retained_[word] << (63 - high)));
-      const PageRange pages{word * 64 + high + 1 - count, word * 64 + high + 1};
-      if (madvise(writable_ + size_t{pages.first} * kPage, size_t{count} * kPage, MADV_REMOVE) != 0) return;
+      const uint32_t end = word * 64 + 64 - static_cast<uint32_t>(std::countl_zero(retained_[word]));
+      const PageRange pages{retainedRunBefore(end), end};
+      const size_t bytes = size_t{pages.end - pages.first} * kPage;
+      if (madvise(writable_ + size_t{pages.first} * kPage, bytes, MADV_REMOVE) != 0) return;
       forget(pages);
       returnTablePages(pages);
     }

@@ -78,7 +78,7 @@ class Region {
   static constexpr uint32_t kPunchAtOnce = 256 << 10;  // a freed block this big returns its own pages, outside the lock
   static constexpr uint32_t kRetainPages = 256;        // wholly free pages kept at least
   static constexpr uint32_t kSpareBlockPages = 64;     // same, of CodeBlocks (up to twice that, between clean-ups)
-  static constexpr int kPunchesAtATime = 32;           // system calls made with the lock held
+  static constexpr uint32_t kPunchesAtATime = 32;      // system calls made with the lock held
 
   struct PageRange {
     uint32_t first, end;
@@ -100,14 +100,18 @@ class Region {
   CodeBlock* makeBlock(uint32_t start, uint32_t size);
   bool unmapFile(const CodeBlock& block);
   void addFree(uint32_t start, uint32_t granules);
+  uint32_t largePagesOf(const CodeBlock& block) const;
   bool punchUnlocked(PageRange pages);
   void forget(PageRange pages);
   void purge();
+  uint32_t retainedRunBefore(uint32_t end) const;
   void returnTablePages(PageRange pages);
   CodeBlock* takeBlock();
   void releaseBlock(CodeBlock& block);
   void returnBlockPages();
-  uint32_t retainLimit() const { return std::max(kRetainPages, trackedPages_ / 16); }
+  uint32_t retainLimit() const {
+    return std::max(kRetainPages, (trackedPages_ - std::min(trackedPages_, largePages_)) / 16);
+  }
 
   const uint32_t index_;
   std::atomic<State> state_{State::Retired};
@@ -142,6 +146,7 @@ class Region {
   uint32_t mappedGranules_ = 0;  // of those: pages of files
   uint32_t mappedParts_ = 0;
   uint32_t trackedPages_ = 0;
+  uint32_t largePages_ = 0;
   uint32_t retainedPages_ = 0;
 };
 

@@ -140,7 +140,7 @@ std::expected<void, std::string> Region::map() {
     if (errno != ENOMEM || bytes <= last) return views;
   }
   granules_ = static_cast<uint32_t>(bytes_ / kGranule);
-  blockCount_ = usedGranules_ = trackedPages_ = retainedPages_ = spareBlockPages_ = 0;
+  blockCount_ = usedGranules_ = trackedPages_ = largePages_ = retainedPages_ = spareBlockPages_ = 0;
   mappedGranules_ = mappedParts_ = 0;
   resetRuns();
   state_.store(State::Open, std::memory_order_release);

@@ -71,6 +71,7 @@ Result<void> Module::decode() {
   auto info = frontend::decodeModule(bytes_.span());
   if (!info) return std::unexpected(toApi(info.error()));
   info_ = std::move(*info);
+  info_.sections = decltype(info_.sections)();  // of use to `wattle inspect` only, which decodes for itself
   auto types = TypeRegistry::process().internModule(info_);
   if (!types) return std::unexpected(types.error());
   types_ = std::move(*types);
