@@ -32,8 +32,9 @@ constexpr int kOrder[kSectionIds] = {0, 1, 2, 3, 4, 5, 7, 8, 9, 10, 12, 13, 11, 
 
 }  // namespace
 
-ModuleDecoder::ModuleDecoder(std::span<const uint8_t> bytes, const Features& features)
-    : bytes_(bytes), reader_(bytes.data(), bytes.data() + bytes.size(), 0) {
+ModuleDecoder::ModuleDecoder(std::span<const uint8_t> bytes, const Features& features,
+                             std::span<const BodyRange> bodies)
+    : bytes_(bytes), known_(bodies), reader_(bytes.data(), bytes.data() + bytes.size(), 0) {
   module_.features = features;
 }
 
@@ -159,12 +160,27 @@ void ModuleDecoder::addFunction(const Function& function) {
 bool ModuleDecoder::codeSection() {
   const uint32_t count = reader_.count(kMaxFunctions, "functions");
   reader_.reserve(bodies_, count);
+  if (count != 0 && count == known_.size()) return knownBodies();
   for (uint32_t i = 0; i < count && reader_.ok(); i++) {
     const uint32_t size = reader_.length();
     bodies_.push_back({reader_.offset(), size});
     module_.codeBytes += size;
     reader_.skip(size);
   }
+  return reader_.ok();
+}
+
+bool ModuleDecoder::knownBodies() {
+  uint64_t from = reader_.offset();
+  for (const BodyRange& body : known_) {
+    if (body.offset <= from || body.size > sectionEnd_ || body.offset > sectionEnd_ - body.size) {
+      return reader_.malformed("these are another module's bodies");
+    }
+    bodies_.push_back({body.offset, body.size});
+    module_.codeBytes += body.size;
+    from = uint64_t{body.offset} + body.size;
+  }
+  reader_.skip(sectionEnd_ - reader_.offset());
   return reader_.ok();
 }
 
@@ -187,8 +203,9 @@ bool ModuleDecoder::finish() {
   return true;
 }
 
-Result<ModuleInfo> decodeModule(std::span<const uint8_t> bytes, const Features& features) {
-  return ModuleDecoder(bytes, features).run();
+Result<ModuleInfo> decodeModule(std::span<const uint8_t> bytes, const Features& features,
+                                std::span<const BodyRange> bodies) {
+  return ModuleDecoder(bytes, features, bodies).run();
 }
 
 Result<ModuleInfo> validateModule(std::span<const uint8_t> bytes, const Features& features) {

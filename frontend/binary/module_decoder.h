@@ -13,8 +13,17 @@
 
 namespace wattle::frontend {
 
-// Decodes and checks everything but bodies. `bytes` must outlive the use of the ranges in the result.
-Result<ModuleInfo> decodeModule(std::span<const uint8_t> bytes, const Features& features = {});
+// Where a body is (Function::body).
+struct BodyRange {
+  uint32_t offset = 0;
+  uint32_t size = 0;
+};
+
+// Decodes and checks everything but bodies. `bytes` must outlive the use of the ranges in the result. `bodies`: those
+// of a former decoding of the same bytes, so that the code section need not be walked (a module of 40 MB has a length
+// in each of its pages).
+Result<ModuleInfo> decodeModule(std::span<const uint8_t> bytes, const Features& features = {},
+                                std::span<const BodyRange> bodies = {});
 
 // Checks the bodies of [first, last) (indices of defined functions included); the first error found. Any number of
 // threads may check disjoint ranges of one module at once.

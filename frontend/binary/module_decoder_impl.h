@@ -19,7 +19,7 @@ class ConstExprDecoder;
 
 class ModuleDecoder {
  public:
-  ModuleDecoder(std::span<const uint8_t> bytes, const Features& features);
+  ModuleDecoder(std::span<const uint8_t> bytes, const Features& features, std::span<const BodyRange> bodies);
   ~ModuleDecoder();
   Result<ModuleInfo> run();
 
@@ -33,6 +33,7 @@ class ModuleDecoder {
   bool functionSection();
   void addFunction(const Function& function);
   bool codeSection();
+  bool knownBodies();
   bool dataCountSection();
   bool finish();
   std::optional<Error> malformedBody();
@@ -70,6 +71,7 @@ class ModuleDecoder {
   TypeScope scope() const { return TypeScope::of(module_); }
 
   std::span<const uint8_t> bytes_;
+  std::span<const BodyRange> known_;
   Reader reader_;
   ModuleInfo module_;
   std::vector<Range> bodies_;

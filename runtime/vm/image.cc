@@ -15,9 +15,10 @@ namespace wattle::vm {
 namespace {
 
 constexpr char kMagic[8] = {'\0', 'w', 'a', 't', 't', 'l', 'e', '\n'};
-constexpr uint32_t kFormat = 4;
+constexpr uint32_t kFormat = 5;
 constexpr uint64_t kPage = 4096;
 constexpr uint8_t kZeros[kPage] = {};
+constexpr size_t kHeadParts = 3;  // of ImageParts::parts()
 
 // XXH3 of bytes that come in pieces.
 class Checksum {
@@ -117,7 +118,8 @@ Result<ImageHeader> readImage(std::span<const uint8_t> file, bool bodyKnown) {
   if (header.cpuFeatures != x64::cpuFeatures().bits()) {
     return refuseImage("compiled for a processor with other features");
   }
-  if (header.rangesAt != sizeof header || !lies(header.rangesAt, 8ull * header.ranges, header.wasmAt) ||
+  if (header.rangesAt != sizeof header ||
+      !lies(header.rangesAt, 8ull * header.ranges + 8ull * header.functions, header.wasmAt) ||
       !lies(header.wasmAt, header.wasmBytes, header.codeAt) || header.codeAt % kPage != 0 ||
       !lies(header.codeAt, header.codeBytes, file.size()) || header.codeBytes > UINT32_MAX) {
     return refuseImage("damaged");
@@ -134,9 +136,20 @@ std::vector<codecache::CodeRange> rangesOf(const ImageHeader& header, std::span<
   return ranges;
 }
 
-ImageParts::ImageParts(const compile::ModuleCode& code, const compile::Settings& settings, uint32_t functions,
-                       std::span<const uint8_t> wasm, uint64_t wasmHash)
+std::vector<frontend::BodyRange> bodiesOf(const ImageHeader& header, std::span<const uint8_t> file) {
+  std::vector<frontend::BodyRange> bodies(header.functions);
+  const uint8_t* at = file.data() + header.rangesAt + 8ull * header.ranges;
+  if (!bodies.empty()) std::memcpy(bodies.data(), at, 8ull * header.functions);
+  return bodies;
+}
+
+ImageParts::ImageParts(const compile::ModuleCode& code, const compile::Settings& settings,
+                       const frontend::ModuleInfo& module, std::span<const uint8_t> wasm, uint64_t wasmHash)
     : wasm_(wasm) {
+  for (size_t i = module.importedFunctions; i < module.functions.size(); ++i) {
+    const frontend::Range& body = module.functions[i].body;
+    bodies_.push_back({static_cast<uint32_t>(body.offset), static_cast<uint32_t>(body.size)});
+  }
   const compile::CodeImage image = code.image(ranges_);
   code_ = image.code;
   std::memcpy(header_.magic, kMagic, sizeof kMagic);
@@ -145,25 +158,30 @@ ImageParts::ImageParts(const compile::ModuleCode& code, const compile::Settings&
   header_.build = buildKey();
   header_.cpuFeatures = x64::cpuFeatures().bits();
   header_.settings = settingsKey(settings);
-  header_.functions = functions;
+  header_.functions = static_cast<uint32_t>(bodies_.size());
   header_.wasmHash = wasmHash;
   header_.rangesAt = sizeof header_;
   header_.ranges = static_cast<uint32_t>(ranges_.size());
   header_.codePlace = image.codeAt;
-  header_.wasmAt = header_.rangesAt + 8ull * header_.ranges;
+  header_.wasmAt = header_.rangesAt + 8ull * header_.ranges + 8ull * header_.functions;
   header_.wasmBytes = wasm.size();
   header_.codeAt = (header_.wasmAt + header_.wasmBytes + kPage - 1) & ~(kPage - 1);
   header_.codeBytes = code_.size();
   header_.fileBytes = header_.codeAt + header_.codeBytes;
+  Checksum body;
   const auto all = parts();
-  header_.bodyChecksum = Checksum().add(all[2]).add(all[3]).add(all[4]).value();
-  header_.headChecksum = headChecksum(header_, all[1]);
+  for (const auto& part : std::span(all).subspan(kHeadParts)) body.add(part);
+  header_.bodyChecksum = body.value();
+  Checksum head;  // its own field is zero yet
+  for (const auto& part : std::span(all).first(kHeadParts)) head.add(part);
+  header_.headChecksum = head.value();
 }
 
 std::vector<std::span<const uint8_t>> ImageParts::parts() const {
   const std::span ranges(reinterpret_cast<const uint8_t*>(ranges_.data()), ranges_.size() * 8);
   const std::span padding(kZeros, header_.codeAt - header_.wasmAt - header_.wasmBytes);
-  return {bytesOf(header_), ranges, wasm_, padding, code_};
+  const std::span bodies(reinterpret_cast<const uint8_t*>(bodies_.data()), bodies_.size() * 8);
+  return {bytesOf(header_), ranges, bodies, wasm_, padding, code_};
 }
 
 }  // namespace wattle::vm

@@ -1,7 +1,7 @@
 // Compiled modules as bytes: what Module::serialize gives, `wattle compile` writes and the disk cache keeps.
 //
-//   | Header | code ranges | wasm bytes | zeros to the next page | native code |
-//   '------- head -------' '---------------------- body ----------------------'
+//   | Header | code ranges | body ranges | wasm bytes | zeros to the next page | native code |
+//   '-------------- head ---------------' '---------------------- body ----------------------'
 //
 // Code has no relocations (DESIGN section 2), so it is written as it stands in the code cache, and begins on a page of
 // its own so that it can be mapped as is. Everything is little-endian and sized by the header. What does not match this
@@ -17,6 +17,7 @@
 #include <span>
 #include <vector>
 
+#include "frontend/binary/module_decoder.h"
 #include "runtime/codecache/code_cache.h"
 #include "runtime/compile/compile.h"
 #include "sandbox/linear_memory.h"
@@ -33,7 +34,7 @@ struct ImageHeader {
   uint32_t settings;   // settingsKey
   uint32_t functions;  // defined ones
   uint64_t wasmHash;   // XXH3 of the wasm bytes: their key in a ModuleTable
-  uint64_t rangesAt;
+  uint64_t rangesAt;   // behind them, for each function, where its body is (frontend::BodyRange)
   uint32_t ranges;     // CodeRange, 8 bytes each, by place
   uint32_t codePlace;  // of the code in its block (CodeImage::codeAt)
   uint64_t wasmAt, wasmBytes;
@@ -42,7 +43,7 @@ struct ImageHeader {
   uint64_t bodyChecksum;  // XXH3 from wasmAt to the end
   uint64_t headChecksum;  // XXH3 from the beginning to wasmAt, with this field zero
 };
-static_assert(sizeof(ImageHeader) == 120 && sizeof(codecache::CodeRange) == 8);
+static_assert(sizeof(ImageHeader) == 120 && sizeof(codecache::CodeRange) == 8 && sizeof(frontend::BodyRange) == 8);
 
 // Tells builds of the compiler apart: of everything that is linked together with it.
 uint64_t buildKey();
@@ -53,11 +54,12 @@ bool isImage(std::span<const uint8_t> file);
 // Checks all that can be checked without knowing the module. `bodyKnown`: see above.
 Result<ImageHeader> readImage(std::span<const uint8_t> file, bool bodyKnown);
 std::vector<codecache::CodeRange> rangesOf(const ImageHeader& header, std::span<const uint8_t> file);
+std::vector<frontend::BodyRange> bodiesOf(const ImageHeader& header, std::span<const uint8_t> file);
 
 // An image about to be written: its parts in order. They refer to the module and its code, and to this.
 class ImageParts {
  public:
-  ImageParts(const compile::ModuleCode& code, const compile::Settings& settings, uint32_t functions,
+  ImageParts(const compile::ModuleCode& code, const compile::Settings& settings, const frontend::ModuleInfo& module,
              std::span<const uint8_t> wasm, uint64_t wasmHash);
   ImageParts(const ImageParts&) = delete;
   ImageParts& operator=(const ImageParts&) = delete;
@@ -69,6 +71,7 @@ class ImageParts {
  private:
   ImageHeader header_{};
   std::vector<codecache::CodeRange> ranges_;
+  std::vector<frontend::BodyRange> bodies_;
   std::span<const uint8_t> wasm_, code_;
 };
 

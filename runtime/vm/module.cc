@@ -67,8 +67,8 @@ Result<std::shared_ptr<Module>> Module::compileNew(std::shared_ptr<Engine> engin
 
 bool Module::isLazy(const Config& config, size_t bytes) { return config.lazy.value_or(bytes > kLazyBytes); }
 
-Result<void> Module::decode() {
-  auto info = frontend::decodeModule(bytes_.span());
+Result<void> Module::decode(std::span<const frontend::BodyRange> bodies) {
+  auto info = frontend::decodeModule(bytes_.span(), {}, bodies);
   if (!info) return std::unexpected(toApi(info.error()));
   info_ = std::move(*info);
   info_.sections = decltype(info_.sections)();  // of use to `wattle inspect` only, which decodes for itself
@@ -86,7 +86,7 @@ Result<void> Module::decode() {
 }
 
 std::shared_ptr<Module> Module::publish(std::shared_ptr<Module> module, uint64_t hash) {
-  constexpr size_t kBookkeeping = 2048;   // of a small module
+  constexpr size_t kBookkeeping = 2048;  // of a small module
   module->hash_ = hash;
   module->published_ = true;
   module->footprint_ = kBookkeeping + module->bytes_.span().size();

@@ -64,7 +64,7 @@ class Module {
 
  private:
   Module(std::shared_ptr<Engine> engine, ModuleBytes bytes) : engine_(std::move(engine)), bytes_(std::move(bytes)) {}
-  Result<void> decode();
+  Result<void> decode(std::span<const frontend::BodyRange> bodies = {});
   static Result<std::shared_ptr<Module>> compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
                                                     sandbox::Bounds bounds);
   static bool isLazy(const Config& config, size_t bytes);

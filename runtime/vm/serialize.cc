@@ -53,7 +53,7 @@ Result<std::vector<uint8_t>> Module::serialize() {
     source = *compiled;
   }
   const uint64_t hash = XXH3_64bits(bytes_.span().data(), bytes_.span().size());
-  const ImageParts image(*source, wanted, definedFunctions(info_), bytes_.span(), hash);
+  const ImageParts image(*source, wanted, info_, bytes_.span(), hash);
   std::vector<uint8_t> file;
   file.reserve(image.size());
   for (const auto& part : image.parts()) file.insert(file.end(), part.begin(), part.end());
@@ -75,6 +75,7 @@ Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine
   const auto wasm = span.subspan(header.wasmAt, header.wasmBytes);
   if (auto known = engine->modules.find(header.wasmHash, wasm)) return known;
   const auto ranges = rangesOf(header, span);
+  const auto bodies = bodiesOf(header, span);
   compile::CodeImage image{.ranges = ranges,
                            .codeAt = header.codePlace,
                            .code = span.subspan(header.codeAt, header.codeBytes),
@@ -85,7 +86,7 @@ Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine
   if (!sorted || (!ranges.empty() && ranges.back().start >= end)) return refuseImage("damaged");
 
   std::shared_ptr<Module> module(new Module(std::move(engine), std::move(file).slice(header.wasmAt, header.wasmBytes)));
-  if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
+  if (auto decoded = module->decode(bodies); !decoded) return std::unexpected(decoded.error());
   const auto bounds = header.settings & 1 ? sandbox::Bounds::Guarded : sandbox::Bounds::Checked;
   compile::Settings settings = module->settings(bounds);
   settings.lazy = (header.settings & 4) != 0;
@@ -124,8 +125,7 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
     (*module)->willStore(name, bounds, 0);
   } else {
     const auto& code = (*module)->code_[(*module)->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0];
-    const ImageParts image(*code, code->settings(), definedFunctions((*module)->info_), (*module)->bytes(),
-                           content.hash);
+    const ImageParts image(*code, code->settings(), (*module)->info_, (*module)->bytes(), content.hash);
     (void)disk.store(name, image);
   }
   return publish(std::move(*module), content.hash);
@@ -148,8 +148,7 @@ void Module::storeLazyCode() noexcept {
     if (have <= toStore_->stored) return;
     const uint64_t fresh = have - toStore_->stored;
     if (toStore_->stored != 0 && fresh < std::max(kWorthStoring, toStore_->stored / kWorthShare)) return;
-    (void)disk->store(toStore_->name,
-                      ImageParts(*code, code->settings(), definedFunctions(info_), bytes_.span(), hash_));
+    (void)disk->store(toStore_->name, ImageParts(*code, code->settings(), info_, bytes_.span(), hash_));
   } catch (const std::bad_alloc&) {  // then it is not stored
   }
 }
