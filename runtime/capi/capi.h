@@ -207,14 +207,17 @@ struct wasm_frame_t {
   wasm_instance_t* instance;  // owned
 };
 
+// Of wattle.h, but of the same family.
+struct wattle_tag_t : wattle::capi::HandleRef<wattle::Tag, wattle::capi::RefTag::Tag, wasm_extern_t> {
+  using HandleRef::HandleRef;
+};
+
+struct wattle_exception_t : wattle::capi::HandleRef<wattle::Exception, wattle::capi::RefTag::Exception> {
+  using HandleRef::HandleRef;
+};
+
 namespace wattle::capi {
 
-struct TagRef final : HandleRef<Tag, RefTag::Tag, wasm_extern_t> {
-  using HandleRef::HandleRef;
-};
-struct ExceptionRef final : HandleRef<Exception, RefTag::Exception> {
-  using HandleRef::HandleRef;
-};
 // Of the garbage-collected heap, an i31, an externref that is not from here, or a v128.
 struct ValueRef final : BoxRef {
   explicit ValueRef(std::shared_ptr<Box> b) : BoxRef(RefTag::Value, std::move(b)) {}

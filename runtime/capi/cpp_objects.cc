@@ -128,19 +128,26 @@ WATTLE_DEFINE_CAST(Memory, memory)
 
 namespace {
 
+// A host function with its environment. One of the callbacks is set.
 struct CppEnv {
-  Func::callback plain;
-  Func::callback_with_env withEnv;
-  void* env;
-  void (*finalizer)(void*);
+  void* env = nullptr;
+  void (*finalizer)(void*) = nullptr;
+  Func::callback plain = nullptr;
+  Func::callback_with_env withEnv = nullptr;
+  Func::array_callback arrays = nullptr;
+  Func::array_callback_with_env arraysWithEnv = nullptr;
+
+  own<Trap> call(const vec<Val>& args, vec<Val>& results) const {
+    if (plain) return plain(args, results);
+    if (withEnv) return withEnv(env, args, results);
+    if (arrays) return arrays(args.get(), results.get());
+    return arraysWithEnv(env, args.get(), results.get());
+  }
 };
 
 wasm_trap_t* callCpp(void* data, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
-  auto& host = *static_cast<CppEnv*>(data);
-  auto& in = view<Val>(*args);
-  auto& out = const_cast<vec<Val>&>(view<Val>(*results));
-  auto trap = host.plain ? host.plain(in, out) : host.withEnv(host.env, in, out);
-  // A trap leaves the results to those who made them: what has been filled in is given back here.
+  auto trap = static_cast<CppEnv*>(data)->call(view<Val>(*args), const_cast<vec<Val>&>(view<Val>(*results)));
+  // Nobody looks at the results when there is a trap: what has been filled in is given back here.
   if (trap) {
     for (size_t i = 0; i < results->size; ++i) wasm_val_delete(&results->data[i]);
   }
@@ -152,18 +159,25 @@ void finalizeCpp(void* data) {
   if (host->finalizer) host->finalizer(host->env);
 }
 
-own<Func> makeFunc(Store* store, const FuncType* type, CppEnv host) {
+own<Func> makeFunc(Store* store, const FuncType* type, const CppEnv& host) {
   return owned<Func>(wasm_func_new_with_env(c(store), c(type), callCpp, new CppEnv(host), finalizeCpp));
 }
 
 }  // namespace
 
 auto Func::make(Store* store, const FuncType* type, callback callback) -> own<Func> {
-  return makeFunc(store, type, {callback, nullptr, nullptr, nullptr});
+  return makeFunc(store, type, CppEnv{.plain = callback});
 }
 auto Func::make(Store* store, const FuncType* type, callback_with_env callback, void* env, void (*finalizer)(void*))
     -> own<Func> {
-  return makeFunc(store, type, {nullptr, callback, env, finalizer});
+  return makeFunc(store, type, CppEnv{.env = env, .finalizer = finalizer, .withEnv = callback});
+}
+auto Func::make(Store* store, const FuncType* type, array_callback callback) -> own<Func> {
+  return makeFunc(store, type, CppEnv{.arrays = callback});
+}
+auto Func::make(Store* store, const FuncType* type, array_callback_with_env callback, void* env,
+                void (*finalizer)(void*)) -> own<Func> {
+  return makeFunc(store, type, CppEnv{.env = env, .finalizer = finalizer, .arraysWithEnv = callback});
 }
 auto Func::type() const -> own<FuncType> { return owned<FuncType>(wasm_func_type(c(this))); }
 auto Func::param_arity() const -> size_t { return wasm_func_param_arity(c(this)); }
@@ -172,6 +186,13 @@ auto Func::result_arity() const -> size_t { return wasm_func_result_arity(c(this
 auto Func::call(const vec<Val>& args, vec<Val>& results) const -> own<Trap> {
   wasm_val_vec_t in{args ? args.size() : 0, const_cast<wasm_val_t*>(c(args.get()))};
   wasm_val_vec_t out{results ? results.size() : 0, c(results.get())};
+  for (size_t i = 0; i < out.size; ++i) results[i].reset();
+  return owned<Trap>(wasm_func_call(c(this), &in, &out));
+}
+
+auto Func::call(const Val args[], Val results[]) const -> own<Trap> {
+  wasm_val_vec_t in{param_arity(), const_cast<wasm_val_t*>(c(args))};
+  wasm_val_vec_t out{result_arity(), c(results)};
   for (size_t i = 0; i < out.size; ++i) results[i].reset();
   return owned<Trap>(wasm_func_call(c(this), &in, &out));
 }

@@ -4,11 +4,10 @@
 #include <algorithm>
 #include <array>
 
-#include "runtime/capi/capi.h"
+#include "runtime/capi/wattle_capi.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/types.h"
-#include "wattle.h"
 
 namespace wattle::capi {
 
@@ -37,8 +36,10 @@ Error argument(std::string message) { return Error::make(ErrorKind::Argument, st
 // --- Guest to host --------------------------------------------------------------------------------------------------
 
 struct HostEnv {
+  // One of these.
   wasm_func_callback_t plain = nullptr;
   wasm_func_callback_with_env_t withEnv = nullptr;
+  wattle_callback_t withCaller = nullptr;
   void* env = nullptr;
   void (*finalizer)(void*) = nullptr;
   FuncType type;
@@ -50,8 +51,11 @@ struct HostEnv {
     if (finalizer) finalizer(env);
   }
 
-  wasm_trap_t* call(const wasm_val_vec_t* args, wasm_val_vec_t* results) const {
-    return plain ? plain(args, results) : withEnv(env, args, results);
+  wasm_trap_t* call(Caller& caller, const wasm_val_vec_t* args, wasm_val_vec_t* results) const {
+    if (plain) return plain(args, results);
+    if (withEnv) return withEnv(env, args, results);
+    wattle_caller_t handle{caller};
+    return withCaller(env, &handle, args, results);
   }
 };
 
@@ -79,7 +83,7 @@ Result<void> callHost(const HostEnv& host, Caller& caller, std::span<const Val> 
   for (size_t i = 0; i < args.size(); ++i) fromVal(store, args[i], in[i]);
   Vals out(results.size());
   for (size_t i = 0; i < results.size(); ++i) out[i] = zeroVal(host.type.results[i]);
-  if (wasm_trap_t* trap = host.call(in.vec(), out.vec())) {
+  if (wasm_trap_t* trap = host.call(caller, in.vec(), out.vec())) {
     out.forget();  // not filled
     return std::unexpected(errorOf(trap));
   }
@@ -94,12 +98,16 @@ Result<void> callHost(const HostEnv& host, Caller& caller, std::span<const Val> 
   return {};
 }
 
-wasm_func_t* makeHost(wasm_store_t* store, const wasm_functype_t* type, std::shared_ptr<HostEnv> host) {
-  host->type = fromType(*type);
-  FuncType signature = host->type;
-  auto func = Func::host(store->store, signature, [host = std::move(host)](Caller& caller, auto args, auto results) {
+HostCallback callbackOf(const FuncType& type, std::shared_ptr<HostEnv> host) {
+  host->type = type;
+  return [host = std::move(host)](Caller& caller, auto args, auto results) {
     return callHost(*host, caller, args, results);
-  });
+  };
+}
+
+wasm_func_t* makeHost(wasm_store_t* store, const wasm_functype_t* type, std::shared_ptr<HostEnv> host) {
+  auto signature = fromType(*type);
+  auto func = Func::host(store->store, signature, callbackOf(signature, std::move(host)));
   return func.impl() ? new wasm_func_t(std::move(func)) : nullptr;
 }
 
@@ -194,6 +202,15 @@ class Call {
 };
 
 }  // namespace
+
+HostCallback hostCallback(const wasm_functype_t& type, wattle_callback_t callback, void* env,
+                          void (*finalizer)(void*)) {
+  auto host = std::make_shared<HostEnv>();
+  host->withCaller = callback;
+  host->env = env;
+  host->finalizer = finalizer;
+  return callbackOf(fromType(type), std::move(host));
+}
 
 }  // namespace wattle::capi
 

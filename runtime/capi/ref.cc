@@ -23,9 +23,9 @@ auto visit(const wasm_ref_t* ref, Function&& function) {
     case RefTag::Global: return function(static_cast<const wasm_global_t*>(ref));
     case RefTag::Table: return function(static_cast<const wasm_table_t*>(ref));
     case RefTag::Memory: return function(static_cast<const wasm_memory_t*>(ref));
-    case RefTag::Tag: return function(static_cast<const TagRef*>(ref));
+    case RefTag::Tag: return function(static_cast<const wattle_tag_t*>(ref));
     case RefTag::Instance: return function(static_cast<const wasm_instance_t*>(ref));
-    case RefTag::Exception: return function(static_cast<const ExceptionRef*>(ref));
+    case RefTag::Exception: return function(static_cast<const wattle_exception_t*>(ref));
     case RefTag::Module: return function(static_cast<const wasm_module_t*>(ref));
     case RefTag::Trap: return function(static_cast<const wasm_trap_t*>(ref));
     case RefTag::Foreign: return function(static_cast<const wasm_foreign_t*>(ref));
@@ -112,7 +112,7 @@ Store* liveStore(const wasm_extern_t& ref) {
     case RefTag::Global: return liveStore(static_cast<const wasm_global_t&>(ref).handle.impl());
     case RefTag::Table: return liveStore(static_cast<const wasm_table_t&>(ref).handle.impl());
     case RefTag::Memory: return liveStore(static_cast<const wasm_memory_t&>(ref).handle.impl());
-    default: return liveStore(static_cast<const TagRef&>(ref).handle.impl());
+    default: return liveStore(static_cast<const wattle_tag_t&>(ref).handle.impl());
   }
 }
 
@@ -124,7 +124,7 @@ wasm_extern_t* makeExtern(const Extern& value) {
     case ExternKind::Global: return new wasm_global_t(std::get<Global>(value));
     case ExternKind::Tag: break;
   }
-  return new TagRef(std::get<Tag>(value));
+  return new wattle_tag_t(std::get<Tag>(value));
 }
 
 Extern externOf(const wasm_extern_t& ref) {
@@ -133,7 +133,7 @@ Extern externOf(const wasm_extern_t& ref) {
     case RefTag::Global: return static_cast<const wasm_global_t&>(ref).handle;
     case RefTag::Table: return static_cast<const wasm_table_t&>(ref).handle;
     case RefTag::Memory: return static_cast<const wasm_memory_t&>(ref).handle;
-    default: return static_cast<const TagRef&>(ref).handle;
+    default: return static_cast<const wattle_tag_t&>(ref).handle;
   }
 }
 

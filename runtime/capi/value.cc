@@ -89,7 +89,7 @@ Result<Val> refToVal(Store& store, const wasm_ref_t* ref, const ValType& type) {
       return static_cast<const wasm_func_t*>(ref)->handle.ref();
     case vm::RefKind::Exn:
       if (ref->tag != RefTag::Exception) return mismatch(type, "another reference");
-      return static_cast<const ExceptionRef*>(ref)->handle.ref();
+      return static_cast<const wattle_exception_t*>(ref)->handle.ref();
     default: return anyVal(store, ref, type);
   }
 }
@@ -130,7 +130,7 @@ wasm_ref_t* refFromVal(Store& store, const Val& value) {
     }
     case vm::RefKind::Exn: {
       auto exception = Exception::fromRef(store, value);
-      return exception ? new ExceptionRef(std::move(*exception)) : nullptr;
+      return exception ? new wattle_exception_t(std::move(*exception)) : nullptr;
     }
     default: return anyRef(store, value);
   }

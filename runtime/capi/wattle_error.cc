@@ -44,5 +44,17 @@ bool wattle_error_offset(const wattle_error_t* error, uint64_t* out) {
 
 wattle_error_t* wattle_trap_error(const wasm_trap_t* trap) { return new wattle_error_t{trap->error()}; }
 
+wasm_trap_t* wattle_error_as_trap(wattle_error_t* error) {
+  auto* trap = wattle::capi::makeTrap(std::move(error->error));
+  delete error;
+  return trap;
+}
+
+wasm_trap_t* wattle_trap_new_exit(int status) {
+  auto error = wattle::Error::make(ErrorKind::Exit, "exit with status " + std::to_string(status));
+  error.exitCode = status;
+  return wattle::capi::makeTrap(std::move(error));
+}
+
 void wattle_frame_func_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.function); }
 void wattle_frame_module_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.module); }

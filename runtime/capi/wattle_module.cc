@@ -7,12 +7,6 @@ using namespace wattle::capi;
 
 namespace {
 
-wattle_error_t* give(wattle::Result<wattle::Module> module, wasm_module_t** out) {
-  if (!module) return makeError(std::move(module.error()));
-  *out = new wasm_module_t(std::move(*module));
-  return nullptr;
-}
-
 wattle::Result<std::vector<uint8_t>> binary(const char* text, size_t size) {
   std::string_view source(text, size);
   auto bytes = wattle::frontend::parseWat(source);
@@ -33,17 +27,17 @@ wattle_error_t* wattle_wat2wasm(const char* text, size_t size, wasm_byte_vec_t* 
 }
 
 wattle_error_t* wattle_module_new(wasm_store_t* store, const wasm_byte_vec_t* bytes, wasm_module_t** out) {
-  return give(wattle::Module::compile(store->engine, bytesOf(bytes)), out);
+  return giveNew(wattle::Module::compile(store->engine, bytesOf(bytes)), out);
 }
 
 wattle_error_t* wattle_module_new_text(wasm_store_t* store, const char* text, size_t size, wasm_module_t** out) {
   auto bytes = binary(text, size);
   if (!bytes) return makeError(std::move(bytes.error()));
-  return give(wattle::Module::compile(store->engine, std::move(*bytes)), out);
+  return giveNew(wattle::Module::compile(store->engine, std::move(*bytes)), out);
 }
 
 wattle_error_t* wattle_module_new_file(wasm_store_t* store, const char* path, wasm_module_t** out) {
-  return give(wattle::Module::fromFile(store->engine, path), out);
+  return giveNew(wattle::Module::fromFile(store->engine, path), out);
 }
 
 wattle_error_t* wattle_module_validate(wasm_store_t* store, const wasm_byte_vec_t* bytes) {

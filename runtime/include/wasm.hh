@@ -203,6 +203,16 @@ enum class ValKind : uint8_t {
   ANYREF = EXTERNREF,
 };
 
+// As earlier versions of the standard spelled them.
+static constexpr auto CONST = Mutability::CONST;
+static constexpr auto VAR = Mutability::VAR;
+static constexpr auto I32 = ValKind::I32;
+static constexpr auto I64 = ValKind::I64;
+static constexpr auto F32 = ValKind::F32;
+static constexpr auto F64 = ValKind::F64;
+static constexpr auto ANYREF = ValKind::ANYREF;
+static constexpr auto FUNCREF = ValKind::FUNCREF;
+
 inline bool is_num(ValKind kind) { return kind < ValKind::EXTERNREF; }
 inline bool is_ref(ValKind kind) { return kind >= ValKind::EXTERNREF; }
 
@@ -217,6 +227,11 @@ class WASM_API_EXTERN ValType {
 };
 
 enum class ExternKind : uint8_t { FUNC, GLOBAL, TABLE, MEMORY, TAG };
+
+static constexpr auto EXTERN_FUNC = ExternKind::FUNC;
+static constexpr auto EXTERN_GLOBAL = ExternKind::GLOBAL;
+static constexpr auto EXTERN_TABLE = ExternKind::TABLE;
+static constexpr auto EXTERN_MEMORY = ExternKind::MEMORY;
 
 class FuncType;
 class GlobalType;
@@ -572,6 +587,14 @@ class WASM_API_EXTERN Func : public Extern {
 
   // Null: it returned, and `results` is filled.
   auto call(const vec<Val>& args, vec<Val>& results) const -> own<Trap>;
+
+  // The same as in earlier versions of the standard: arrays as long as the type says.
+  using array_callback = auto (*)(const Val[], Val[]) -> own<Trap>;
+  using array_callback_with_env = auto (*)(void*, const Val[], Val[]) -> own<Trap>;
+  static auto make(Store*, const FuncType*, array_callback) -> own<Func>;
+  static auto make(Store*, const FuncType*, array_callback_with_env, void*, void (*finalizer)(void*) = nullptr)
+      -> own<Func>;
+  auto call(const Val args[] = nullptr, Val results[] = nullptr) const -> own<Trap>;
 };
 
 class WASM_API_EXTERN Global : public Extern {

@@ -213,6 +213,29 @@ void objects(wasm::Engine* engine) {
   CHECK(finalized == 11);
 }
 
+auto sumOfArray(const wasm::Val args[], wasm::Val results[]) -> wasm::own<wasm::Trap> {
+  results[0] = wasm::Val::i32(args[0].i32() + args[1].i32());
+  return nullptr;
+}
+
+// The spelling of earlier versions of the standard.
+void earlier(wasm::Engine* engine) {
+  auto store = wasm::Store::make(engine);
+  auto type = wasm::FuncType::make(
+      wasm::ownvec<wasm::ValType>::make(wasm::ValType::make(wasm::I32), wasm::ValType::make(wasm::I32)),
+      wasm::ownvec<wasm::ValType>::make(wasm::ValType::make(wasm::I32)));
+  auto func = wasm::Func::make(store.get(), type.get(), sumOfArray);
+  wasm::Val args[2] = {wasm::Val::i32(1), wasm::Val(2)}, results[1];
+  CHECK(!func->call(args, results) && results[0].i32() == 3 && func->kind() == wasm::EXTERN_FUNC);
+  auto fail = wasm::Func::make(
+      store.get(), wasm::FuncType::make().get(),
+      [](void* data, const wasm::Val[], wasm::Val[]) -> wasm::own<wasm::Trap> {
+        return wasm::Trap::make(static_cast<wasm::Store*>(data), wasm::Message::make_nt(std::string("failed")));
+      },
+      store.get());
+  CHECK(text(fail->call()->message()) == std::string("failed") + '\0');
+}
+
 void sharing(wasm::Engine* engine) {
   auto store = wasm::Store::make(engine);
   auto module = wasm::Module::make(store.get(), wat("(module (func (export \"f\") (result i32) (i32.const 3)))"));
@@ -236,6 +259,7 @@ int main() {
   auto engine = wasm::Engine::make();
   objects(engine.get());
   sharing(engine.get());
+  earlier(engine.get());
   engine = wasm::Engine::make(wasm::Config::make());
   CHECK(engine);
   if (failures) std::fprintf(stderr, "%d failed\n", failures);

@@ -1,0 +1,101 @@
+// wattle.h: WASI.
+#include "runtime/capi/wattle_capi.h"
+#include "wasi/wasi.hpp"
+
+using namespace wattle::capi;
+
+struct wattle_wasi_config_t {
+  wattle::WasiConfig config;
+  // What is captured is each context's own.
+  bool captureStdout = false;
+  bool captureStderr = false;
+};
+
+struct wattle_wasi_t {
+  std::shared_ptr<wattle::WasiContext> context;
+  std::shared_ptr<std::string> out;
+  std::shared_ptr<std::string> err;
+};
+
+namespace {
+
+wattle::WasiSink sinkOf(wattle_wasi_sink_t sink, void* env, void (*finalizer)(void*)) {
+  std::shared_ptr<void> owner(env, [finalizer](void* e) {
+    if (finalizer) finalizer(e);
+  });
+  return [sink, owner = std::move(owner)](std::span<const uint8_t> bytes) {
+    return sink(owner.get(), bytes.data(), bytes.size());
+  };
+}
+
+void take(const std::shared_ptr<std::string>& buffer, wasm_byte_vec_t* out) {
+  if (!buffer) return wasm_byte_vec_new_empty(out);
+  wasm_byte_vec_new(out, buffer->size(), buffer->data());
+  buffer->clear();
+}
+
+}  // namespace
+
+wattle_wasi_config_t* wattle_wasi_config_new() { return new wattle_wasi_config_t; }
+void wattle_wasi_config_delete(wattle_wasi_config_t* config) { delete config; }
+void wattle_wasi_config_arg(wattle_wasi_config_t* config, const char* argument) { config->config.arg(argument); }
+void wattle_wasi_config_env(wattle_wasi_config_t* config, const char* name, const char* value) {
+  config->config.env(name, value);
+}
+void wattle_wasi_config_inherit_env(wattle_wasi_config_t* config) { config->config.inheritEnv(); }
+void wattle_wasi_config_inherit_stdin(wattle_wasi_config_t* config) { config->config.inheritStdin(); }
+
+void wattle_wasi_config_inherit_stdout(wattle_wasi_config_t* config) {
+  config->config.inheritStdout();
+  config->captureStdout = false;
+}
+void wattle_wasi_config_inherit_stderr(wattle_wasi_config_t* config) {
+  config->config.inheritStderr();
+  config->captureStderr = false;
+}
+
+void wattle_wasi_config_stdin_bytes(wattle_wasi_config_t* config, const wasm_byte_vec_t* bytes) {
+  config->config.stdinFrom(std::string(bytes->data, bytes->size));
+}
+void wattle_wasi_config_capture_stdout(wattle_wasi_config_t* config) { config->captureStdout = true; }
+void wattle_wasi_config_capture_stderr(wattle_wasi_config_t* config) { config->captureStderr = true; }
+
+void wattle_wasi_config_stdout_to(wattle_wasi_config_t* config, wattle_wasi_sink_t sink, void* env,
+                                  void (*finalizer)(void*)) {
+  config->config.stdoutTo(sinkOf(sink, env, finalizer));
+  config->captureStdout = false;
+}
+void wattle_wasi_config_stderr_to(wattle_wasi_config_t* config, wattle_wasi_sink_t sink, void* env,
+                                  void (*finalizer)(void*)) {
+  config->config.stderrTo(sinkOf(sink, env, finalizer));
+  config->captureStderr = false;
+}
+
+wattle_error_t* wattle_wasi_config_preopen_dir(wattle_wasi_config_t* config, const char* host, const char* guest,
+                                               bool read_only) {
+  auto access = read_only ? wattle::DirAccess::ReadOnly : wattle::DirAccess::ReadWrite;
+  return errorOrNull(config->config.preopenDir(host, guest, access));
+}
+
+wattle_error_t* wattle_wasi_new(const wattle_wasi_config_t* config, wattle_wasi_t** out) {
+  auto own = std::make_unique<wattle_wasi_t>();
+  wattle::WasiConfig settings = config->config;
+  if (config->captureStdout) settings.stdoutTo(own->out = std::make_shared<std::string>());
+  if (config->captureStderr) settings.stderrTo(own->err = std::make_shared<std::string>());
+  auto context = wattle::WasiContext::create(settings);
+  if (!context) return makeError(std::move(context.error()));
+  own->context = std::move(*context);
+  *out = own.release();
+  return nullptr;
+}
+
+void wattle_wasi_delete(wattle_wasi_t* wasi) { delete wasi; }
+
+wattle_error_t* wattle_linker_define_wasi(wattle_linker_t* linker, const wattle_wasi_t* wasi) {
+  return errorOrNull(wattle::addToLinker(linker->linker, wasi->context));
+}
+
+void wattle_wasi_take_stdout(wattle_wasi_t* wasi, wasm_byte_vec_t* out) { take(wasi->out, out); }
+void wattle_wasi_take_stderr(wattle_wasi_t* wasi, wasm_byte_vec_t* out) { take(wasi->err, out); }
+void wattle_wasi_cancel(const wattle_wasi_t* wasi) { wasi->context->cancel(); }
+void wattle_wasi_clear_cancel(wattle_wasi_t* wasi) { wasi->context->clearCancel(); }
