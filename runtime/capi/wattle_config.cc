@@ -20,6 +20,10 @@ void wattle_config_set_bounds(wasm_config_t* config, wattle_bounds_t bounds) {
 }
 void wattle_config_set_compile_threads(wasm_config_t* config, unsigned count) { config->config.compileThreads = count; }
 void wattle_config_set_max_stack(wasm_config_t* config, size_t bytes) { config->config.maxStackBytes = bytes; }
+void wattle_config_set_cache_directory(wasm_config_t* config, const char* path) {
+  config->config.cacheDirectory = path;
+}
+void wattle_config_set_cache_bytes(wasm_config_t* config, uint64_t most) { config->config.cacheBytes = most; }
 void wattle_config_set_signal_handlers(wasm_config_t* config, bool on) { config->config.installSignalHandlers = on; }
 bool wattle_handle_signal(int signal, void* siginfo, void* ucontext) {
   return wattle::handleSignal(signal, siginfo, ucontext);

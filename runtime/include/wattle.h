@@ -147,6 +147,12 @@ WASM_API_EXTERN void wattle_config_set_compile_threads(wasm_config_t*, unsigned)
 /* Bytes of stack that a guest may use, within the thread's. 1 MiB unless set. */
 WASM_API_EXTERN void wattle_config_set_max_stack(wasm_config_t*, size_t bytes);
 
+/* Where compiled modules are kept for other processes: an absolute path, made if it is not there; "", as unless set:
+ * nowhere. The directory must be the user's own, since what is in it is run. What cannot be used is done without. */
+WASM_API_EXTERN void wattle_config_set_cache_directory(wasm_config_t*, const char* path);
+/* Most that its files may take together. 1 GiB unless set. */
+WASM_API_EXTERN void wattle_config_set_cache_bytes(wasm_config_t*, uint64_t);
+
 /* False: Wattle installs no signal handlers, and the host's handlers of SIGSEGV, SIGBUS, SIGILL and SIGFPE call
  * wattle_handle_signal first; true from it means that the signal was a guest's trap and has been dealt with. */
 WASM_API_EXTERN void wattle_config_set_signal_handlers(wasm_config_t*, bool);
@@ -183,6 +189,47 @@ WASM_API_EXTERN own wattle_error_t* wattle_store_set_deadline(wasm_store_t*, uin
 WASM_API_EXTERN void wattle_store_collect(wasm_store_t*);
 /* Objects that the store has not freed: instances, host functions, memories, tables, globals, tags, foreign objects. */
 WASM_API_EXTERN size_t wattle_store_object_count(const wasm_store_t*);
+
+/* --- Statistics ----------------------------------------------------------------------------------------------------- */
+
+/* What Wattle holds, at one time. Taking it costs some microseconds; from any thread. */
+WATTLE_DECLARE_OWN(stats)
+WASM_API_EXTERN own wattle_stats_t* wattle_engine_stats(const wasm_engine_t*);
+
+typedef enum wattle_stat_t {
+  /* Native code, of all engines of the process, in bytes: in live code (what counts for the limit), run straight from
+   * files of the disk cache, memory for code, free of that, address space; the limit; pieces of code. */
+  WATTLE_STAT_CODE_USED,
+  WATTLE_STAT_CODE_MAPPED,
+  WATTLE_STAT_CODE_COMMITTED,
+  WATTLE_STAT_CODE_FRAGMENTED,
+  WATTLE_STAT_CODE_RESERVED,
+  WATTLE_STAT_CODE_LIMIT,
+  WATTLE_STAT_CODE_BLOCKS,
+  /* Modules of this engine: alive and different, times that one was found alive already, times that it was not. */
+  WATTLE_STAT_MODULES_LIVE,
+  WATTLE_STAT_MODULES_SHARED,
+  WATTLE_STAT_MODULES_CREATED,
+  /* Memories, of all engines of the process: with guard pages, without; bytes of address space and mappings, and where
+   * they end. */
+  WATTLE_STAT_MEMORIES_GUARDED,
+  WATTLE_STAT_MEMORIES_PACKED,
+  WATTLE_STAT_ADDRESS_SPACE_USED,
+  WATTLE_STAT_ADDRESS_SPACE_LIMIT,
+  WATTLE_STAT_MAPPINGS_USED,
+  WATTLE_STAT_MAPPINGS_LIMIT,
+  /* This engine's use of its cache directory. */
+  WATTLE_STAT_DISK_CACHE_HITS,
+  WATTLE_STAT_DISK_CACHE_MISSES,
+  WATTLE_STAT_DISK_CACHE_STORES,
+} wattle_stat_t;
+WASM_API_EXTERN uint64_t wattle_stats_get(const wattle_stats_t*, wattle_stat_t);
+/* All of it as one line of JSON. */
+WASM_API_EXTERN void wattle_stats_json(const wattle_stats_t*, own wasm_name_t* out);
+
+/* Most bytes of native code that the process may hold; what would exceed it fails to compile with an error of kind
+ * RESOURCE. At first half of the machine's memory, 16 GiB at most. From any thread. */
+WASM_API_EXTERN void wattle_set_code_cache_limit(uint64_t bytes);
 
 /* --- Modules -------------------------------------------------------------------------------------------------------- */
 

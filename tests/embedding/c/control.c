@@ -159,6 +159,48 @@ static void configuration(void) {
   CHECK(wattle_version()[0] >= '0' && wattle_version()[0] <= '9');
 }
 
+static uint64_t stat_of(const wasm_engine_t* engine, wattle_stat_t which) {
+  wattle_stats_t* stats = wattle_engine_stats(engine);
+  uint64_t value = wattle_stats_get(stats, which);
+  wattle_stats_delete(stats);
+  return value;
+}
+
+static void statistics(wasm_engine_t* engine) {
+  wasm_store_t* store = wasm_store_new(engine);
+  uint64_t live = stat_of(engine, WATTLE_STAT_MODULES_LIVE), created = stat_of(engine, WATTLE_STAT_MODULES_CREATED);
+  uint64_t used = stat_of(engine, WATTLE_STAT_CODE_USED), sharedBefore = stat_of(engine, WATTLE_STAT_MODULES_SHARED);
+  static const char* const kText = "(module (memory 1) (func (export \"statistics\")))";
+  wasm_module_t* module = compile(store, kText);
+  wasm_module_t* again = compile(store, kText);
+  wasm_instance_t* instance = wasm_instance_new(store, module, NULL, NULL);
+  CHECK(stat_of(engine, WATTLE_STAT_MODULES_LIVE) == live + 1);
+  CHECK(stat_of(engine, WATTLE_STAT_MODULES_CREATED) == created + 1);
+  CHECK(stat_of(engine, WATTLE_STAT_MODULES_SHARED) == sharedBefore + 1);
+  CHECK(stat_of(engine, WATTLE_STAT_CODE_USED) > used);
+  CHECK(stat_of(engine, WATTLE_STAT_MEMORIES_GUARDED) + stat_of(engine, WATTLE_STAT_MEMORIES_PACKED) >= 1);
+  CHECK(stat_of(engine, WATTLE_STAT_DISK_CACHE_HITS) == 0);
+  wattle_stats_t* stats = wattle_engine_stats(engine);
+  wasm_name_t json;
+  wattle_stats_json(stats, &json);
+  CHECK(json.size > 2 && json.data[0] == '{' && json.data[json.size - 1] == '}');
+  wasm_name_delete(&json);
+  wattle_stats_delete(stats);
+
+  uint64_t limit = stat_of(engine, WATTLE_STAT_CODE_LIMIT);
+  wattle_set_code_cache_limit(1);
+  CHECK(stat_of(engine, WATTLE_STAT_CODE_LIMIT) == 1);
+  wasm_module_t* none = NULL;
+  static const char kOther[] = "(module (func (export \"other\") (result i32) (i32.const 3)))";
+  CHECK(error_is(wattle_module_new_text(store, kOther, sizeof kOther - 1, &none), WATTLE_ERROR_RESOURCE, "code cache"));
+  wattle_set_code_cache_limit(limit);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wasm_module_delete(again);
+  wasm_store_delete(store);
+  CHECK(stat_of(engine, WATTLE_STAT_MODULES_LIVE) == live);
+}
+
 static int handled = 0;
 static void on_signal(int signal, siginfo_t* info, void* context) {
   if (!wattle_handle_signal(signal, info, context)) abort();
@@ -192,6 +234,7 @@ int main(void) {
   wasm_engine_t* engine = wasm_engine_new();
   interruption(engine);
   limits(engine);
+  statistics(engine);
   wasm_engine_delete(engine);
   configuration();
   return report();
