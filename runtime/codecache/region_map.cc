@@ -1,6 +1,7 @@
 // How a region comes to be, and what happens to it around fork().
 #include <fcntl.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -53,7 +54,10 @@ std::expected<void, std::string> Region::mapViews(size_t bytes) {
   if (file_ < 0) return std::unexpected(refused("memfd_create was refused", bytes, errno));
   std::string error;
   uint8_t* code = nullptr;
-  if (ftruncate(file_, static_cast<off_t>(bytes)) != 0) {
+  rlimit rule{};  // ulimit -f: beyond it the system would end the process
+  const bool tooLarge = getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur < bytes;
+  if (tooLarge) errno = EFBIG;
+  if (tooLarge || ftruncate(file_, static_cast<off_t>(bytes)) != 0) {
     error = refused("cannot size the memory file", bytes, errno);
   } else {
     // Nobody can cut the file short under running code.
@@ -137,7 +141,7 @@ std::expected<void, std::string> Region::map() {
       file_ = -1;
       views = std::unexpected(tables.error());
     }
-    if (errno != ENOMEM || bytes <= last) return views;
+    if ((errno != ENOMEM && errno != EFBIG) || bytes <= last) return views;
   }
   granules_ = static_cast<uint32_t>(bytes_ / kGranule);
   blockCount_ = usedGranules_ = trackedPages_ = largePages_ = retainedPages_ = spareBlockPages_ = 0;

@@ -137,8 +137,11 @@ abi::VMException* newException(VMContext* context, uint32_t tag) {
 uint32_t isSubtype(uint32_t sub, uint32_t super) { return TypeRegistry::process().isSubtype(sub, super); }
 
 const void* compileLazy(VMContext* context, uint32_t functionIndex) {
-  auto code = Instance::of(context)->code().materialize(functionIndex);
-  return code ? *code : nullptr;
+  Instance& instance = *Instance::of(context);
+  auto code = instance.code().materialize(functionIndex);
+  if (!code) return nullptr;
+  Module::compiledMore(instance.sharedModule());
+  return *code;
 }
 
 // Code saw rsp below the limit. The limit may be the real one, or ~0 because somebody interrupted; what somebody wanted

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -98,6 +99,10 @@ bool CacheIndex::read() {
 
 std::expected<void, std::string> CacheIndex::open(int directory) {
   boot_ = bootKey();
+  rlimit rule{};  // beyond which writing would end the process
+  if (getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur < kTableAt + kBuckets * sizeof(Bucket)) {
+    return std::unexpected("the limit for the size of files is too low");
+  }
   for (int attempt = 0; attempt < 3; ++attempt) {
     file_ = openat(directory, kName, O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
     if (file_ >= 0) {

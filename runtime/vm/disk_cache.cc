@@ -25,6 +25,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -233,6 +234,8 @@ uint64_t DiskCache::evict(uint64_t target) {
 
 // Makes room for a file and counts it in.
 bool DiskCache::reserve(const std::string& name, uint64_t bytes) {
+  rlimit rule{};  // beyond which writing would end the process
+  if (getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur != RLIM_INFINITY && bytes > rule.rlim_cur) return false;
   if (bytes > limit_ / 8 * 7) return false;
   const std::lock_guard hold(mutex_);
   const CacheIndex::Lock lock(index_);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "runtime/compile/worker_pool.h"
+#include "runtime/vm/background_task.h"
 #include "runtime/vm/heap_trim.h"
 #include "wattle/stats.hpp"
 #include "wattle/wattle.hpp"
@@ -61,6 +62,9 @@ struct Engine {
   std::once_flag diskOnce_;
   std::shared_ptr<DiskCache> disk_;
   std::atomic<const DiskCache*> diskOpen_{nullptr};
+
+ public:
+  BackgroundTask background;  // last: its task may use the rest
 };
 
 }  // namespace wattle::vm

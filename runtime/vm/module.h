@@ -52,6 +52,11 @@ class Module {
   // better applied one by one: for the first instance, little data, or offsets known only then.
   std::shared_ptr<const sandbox::MemoryImage> memoryImage(uint32_t memory);
 
+  // Some of its lazy code has just been compiled.
+  static void compiledMore(const std::shared_ptr<Module>& module) {
+    if (module->toStore_) storeNowAndThen(module);
+  }
+
   const frontend::Export* findExport(std::string_view name) const;
   const frontend::Names& names() const;
   std::string functionName(uint32_t index) const;  // name section, else an export's name, else empty
@@ -70,10 +75,12 @@ class Module {
   static bool isLazy(const Config& config, size_t bytes);
   // serialize.cc
   static Result<std::shared_ptr<Module>> fromImage(std::shared_ptr<Engine> engine, ModuleBytes file,
-                                                   const ImageHeader& header);
+                                                   const ImageHeader& header, const std::string* name);
   static Result<std::shared_ptr<Module>> createCached(std::shared_ptr<Engine> engine, DiskCache& disk,
                                                       ModuleBytes bytes, sandbox::Bounds bounds);
   void willStore(std::string name, sandbox::Bounds bounds, uint64_t stored);
+  static void storeNowAndThen(const std::shared_ptr<Module>& module);
+  bool worthStoring() const;
   void storeLazyCode() noexcept;
   void makeImages();
   static std::shared_ptr<Module> publish(std::shared_ptr<Module> module, uint64_t hash);
@@ -94,8 +101,10 @@ class Module {
   std::atomic<const compile::ModuleCode*> ready_[2] = {nullptr, nullptr};
   struct ToStore {
     std::string name;
-    unsigned which;   // of code_
-    uint64_t stored;  // bytes of code that the disk cache has
+    unsigned which;                // of code_
+    std::atomic<uint64_t> stored;  // bytes of code that the disk cache has
+    std::atomic<int64_t> next;     // not before (steady clock, nanoseconds) ...
+    std::atomic<int64_t> pause;    // ... and then after so much more
   };
   std::unique_ptr<ToStore> toStore_;  // lazy code of the disk cache
   std::atomic<bool> instantiated_ = false;

@@ -1,13 +1,14 @@
 // Modules to images and back, and their way through the disk cache.
 //
-// An eager module is stored as soon as it is compiled. A lazy one is stored when it dies, with the functions that were
-// compiled, that is called, up to then; a process that finds it maps those and compiles what it needs beyond, and
-// stores all of it again if that was much. So a second start compiles next to nothing, and nobody ever compiles or
-// stores what nobody calls.
+// An eager module is stored as soon as it is compiled. A lazy one is stored when it dies (and now and then before),
+// with the functions that were compiled, that is called, up to then; a process that finds it maps those and compiles
+// what it needs beyond, and stores all of it again if that was much. So a second start compiles next to nothing, and
+// nobody ever compiles or stores what nobody calls.
 #include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
+#include <chrono>
 #include <new>
 
 #include "runtime/vm/disk_cache.h"
@@ -21,10 +22,15 @@ namespace {
 // New code is worth writing a file again when it is this much, and this share of what the file has.
 constexpr uint64_t kWorthStoring = 32 << 10;
 constexpr uint64_t kWorthShare = 8;
+// Of a program that goes on running: first after two seconds, then after eight more, ...
+constexpr int64_t kFirstPause = 2'000'000'000;
+constexpr int64_t kPauseGrows = 4;
 
 uint32_t definedFunctions(const frontend::ModuleInfo& info) {
   return static_cast<uint32_t>(info.functions.size()) - info.importedFunctions;
 }
+
+int64_t steadyNow() { return std::chrono::steady_clock::now().time_since_epoch().count(); }
 
 // A file that others could change under running code is copied instead of mapped.
 bool mayRunFromFile(const ModuleBytes& file) {
@@ -66,11 +72,11 @@ Result<std::shared_ptr<Module>> Module::deserialize(std::shared_ptr<Engine> engi
   auto header = readImage(file.span(), disk != nullptr && disk->knowsBody(file));
   if (!header) return std::unexpected(header.error());
   if (disk != nullptr) disk->verifiedBody(file, *header);
-  return fromImage(std::move(engine), std::move(file), *header);
+  return fromImage(std::move(engine), std::move(file), *header, nullptr);
 }
 
 Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine, ModuleBytes file,
-                                                  const ImageHeader& header) {
+                                                  const ImageHeader& header, const std::string* name) {
   const auto span = file.span();
   const auto wasm = span.subspan(header.wasmAt, header.wasmBytes);
   if (auto known = engine->modules.find(header.wasmHash, wasm)) return known;
@@ -99,6 +105,7 @@ Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine
   const unsigned which = module->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
   module->code_[which] = std::move(*code);
   module->ready_[which].store(module->code_[which].get(), std::memory_order_release);
+  if (name != nullptr && settings.lazy) module->willStore(*name, bounds, header.codeBytes);
   return publish(std::move(module), header.wasmHash);
 }
 
@@ -114,8 +121,7 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
                                   .lazy = isLazy(engine->config, bytes.span().size())};
   const std::string name = disk.nameOf(content, settingsKey(request));
   if (auto found = disk.find(name)) {
-    auto module = fromImage(engine, std::move(found->file), found->header);
-    if (module && request.lazy) (*module)->willStore(name, bounds, found->header.codeBytes);
+    auto module = fromImage(engine, std::move(found->file), found->header, &name);
     if (module || module.error().kind == ErrorKind::Resource) return module;
     disk.discard(name);
   }
@@ -131,24 +137,40 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
   return publish(std::move(*module), content.hash);
 }
 
+// Before anybody else knows the module.
 void Module::willStore(std::string name, sandbox::Bounds bounds, uint64_t stored) {
-  std::lock_guard lock(codeMutex_);
-  if (toStore_) return;  // it was alive already
   const unsigned which = guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0;
-  toStore_ = std::make_unique<ToStore>(ToStore{std::move(name), which, stored});
+  toStore_.reset(new ToStore{std::move(name), which, stored, steadyNow() + kFirstPause, kFirstPause});
 }
 
-// By the destructor.
+bool Module::worthStoring() const {
+  const uint64_t have = code_[toStore_->which]->codeBytes(), stored = toStore_->stored.load(std::memory_order_relaxed);
+  if (stored == 0) return have != 0;
+  return have > stored && have - stored >= std::max(kWorthStoring, stored / kWorthShare);
+}
+
+// A program that runs for long may be killed at its end: what it has compiled is stored meanwhile, at growing
+// intervals, when it compiles something more.
+void Module::storeNowAndThen(const std::shared_ptr<Module>& module) {
+  ToStore& to = *module->toStore_;
+  const int64_t now = steadyNow();
+  int64_t next = to.next.load(std::memory_order_relaxed);
+  if (now < next) return;
+  const int64_t pause = to.pause.load(std::memory_order_relaxed) * kPauseGrows;
+  if (!to.next.compare_exchange_strong(next, now + pause, std::memory_order_relaxed)) return;
+  to.pause.store(pause, std::memory_order_relaxed);
+  if (!module->worthStoring()) return;
+  (void)module->engine_->background.start([module] { module->storeLazyCode(); });
+}
+
+// By the destructor, or by a thread while the module is in use.
 void Module::storeLazyCode() noexcept {
   try {
     const auto& code = code_[toStore_->which];
     DiskCache* disk = engine_->diskCache();
-    if (!code || disk == nullptr) return;
-    const uint64_t have = code->codeBytes();
-    if (have <= toStore_->stored) return;
-    const uint64_t fresh = have - toStore_->stored;
-    if (toStore_->stored != 0 && fresh < std::max(kWorthStoring, toStore_->stored / kWorthShare)) return;
-    (void)disk->store(toStore_->name, ImageParts(*code, code->settings(), info_, bytes_.span(), hash_));
+    if (!code || disk == nullptr || !worthStoring()) return;
+    const ImageParts image(*code, code->settings(), info_, bytes_.span(), hash_);
+    if (disk->store(toStore_->name, image)) toStore_->stored.store(image.codeBytes(), std::memory_order_relaxed);
   } catch (const std::bad_alloc&) {  // then it is not stored
   }
 }

@@ -3,12 +3,15 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include "tests/unit/vm/vm_test.h"
 #include "wattle/stats.hpp"
@@ -161,6 +164,44 @@ TEST_F(DiskCacheTest, ALazyModuleGrowsByWhatAnotherStartCalls) {
   EXPECT_GT(much, little + 400'000);
   EXPECT_EQ(start(bytes, sum).hits, 1u);
   EXPECT_EQ(fs::file_size(files()[0]), much);
+}
+
+// It may be killed in the end, so some of its code is kept while it runs.
+TEST_F(DiskCacheTest, ALongRunIsStoredMeanwhile) {
+  config.lazy = true;
+  const auto bytes = bigModule(700, 11);
+  {
+    Engine engine(config);
+    Store store(engine);
+    auto instance = Instance::create(store, *Module::compile(engine, bytes), {});
+    ASSERT_TRUE(instance);
+    callError(*instance, "trap");
+    EXPECT_TRUE(files().empty());
+    std::this_thread::sleep_for(std::chrono::milliseconds(2100));
+    EXPECT_EQ(callI32(*instance, "run", {7}), expectedSum(700, 11, 1, 7));
+    while (files().empty()) std::this_thread::sleep_for(std::chrono::milliseconds(1));
+    EXPECT_EQ(callI32(*instance, "run", {8}), expectedSum(700, 11, 1, 8));
+    // The engine waits for the thread, and what came later is stored by the module's end.
+  }
+  ASSERT_EQ(files().size(), 1u);
+  const auto size = fs::file_size(files()[0]);
+  EXPECT_EQ(start(bytes, expectedSum(700, 11, 1, 7)).hits, 1u);
+  EXPECT_EQ(fs::file_size(files()[0]), size);
+}
+
+// A file may not grow beyond the process's limit for files (which would end the process).
+TEST_F(DiskCacheTest, TheLimitForFilesIsKept) {
+  const auto first = bigModule(700, 12), second = bigModule(3000, 13);
+  start(first, expectedSum(700, 12, 1, 7));
+  rlimit before{};
+  getrlimit(RLIMIT_FSIZE, &before);
+  const rlimit rule{600'000, before.rlim_max};
+  setrlimit(RLIMIT_FSIZE, &rule);
+  const auto stats = start(second, expectedSum(3000, 13, 1, 7));
+  setrlimit(RLIMIT_FSIZE, &before);
+  EXPECT_EQ(stats.misses, 1u);
+  EXPECT_EQ(stats.stores, 0u);
+  EXPECT_EQ(files().size(), 1u);
 }
 
 TEST_F(DiskCacheTest, OtherSettingsAreOtherFiles) {
