@@ -26,6 +26,28 @@ expect_out_has "hello, world"
 "$WATTLE" compile - -o - <"$TMP/hello.wasm" >"$TMP/piped.cwasm"
 cmp -s "$TMP/hello.cwasm" "$TMP/piped.cwasm" || complain "by pipe it is another"
 
+# A large one runs from its file; not if others could change that under it.
+run compile "$PROGRAMS/stl.wasm" -o "$TMP/stl.cwasm"
+expect_code 0
+"$WATTLE" run --no-cache "$PROGRAMS/stl.wasm" >"$TMP/wanted" 2>/dev/null </dev/null
+mapped() {
+  run run "$@" --stats=json "$TMP/stl.cwasm"
+  expect_code 0
+  expect_out_file "$TMP/wanted"
+  bytes=$(sed -n 's/.*"bytesMapped":\([0-9]*\).*/\1/p' "$TMP/err")
+}
+for _ in 1 2; do
+  for option in --no-cache --lazy; do
+    mapped $option
+    checks=$((checks + 1))
+    [ "${bytes:-0}" -gt 300000 ] || complain "not mapped"
+  done
+done
+chmod o+w "$TMP/stl.cwasm"
+mapped
+checks=$((checks + 1))
+[ "$bytes" = 0 ] || complain "mapped though others may write to it"
+
 size=$(stat -c %s "$TMP/hello.cwasm")
 for part in 10 100 $((size / 2)) $((size - 1)); do
   head -c "$part" "$TMP/hello.cwasm" >"$TMP/cut.cwasm"
