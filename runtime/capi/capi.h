@@ -225,7 +225,11 @@ struct ValueRef final : BoxRef {
 };
 
 // --- types.cc
-wasm_valkind_t kindOf(const ValType& type);
+wasm_valkind_t kindOfOther(const ValType& type);
+inline wasm_valkind_t kindOf(const ValType& type) {
+  static_assert(static_cast<int>(Kind::I32) == WASM_I32 && static_cast<int>(Kind::F64) == WASM_F64);
+  return type.kind <= Kind::F64 ? static_cast<wasm_valkind_t>(type.kind) : kindOfOther(type);
+}
 std::optional<ValType> valTypeOf(wasm_valkind_t kind);
 wasm_functype_t* makeType(const FuncType& type);
 wasm_globaltype_t* makeType(const GlobalType& type);
@@ -252,6 +256,12 @@ Extern externOf(const wasm_extern_t& ref);
 // nullptr: gone, or never there.
 Store* liveStore(const vm::Object* object);
 Store* liveStore(const wasm_extern_t& ref);
+
+// Of a number, as a word; narrow ones are zero above.
+inline uint64_t numberBits(const wasm_val_t& value) {
+  bool isNarrow = value.kind == WASM_I32 || value.kind == WASM_F32;
+  return isNarrow ? static_cast<uint32_t>(value.of.i32) : static_cast<uint64_t>(value.of.i64);
+}
 
 // --- value.cc. Within a RootScope, or in a callback.
 Result<Val> toVal(Store& store, const wasm_val_t& value, const ValType& type);

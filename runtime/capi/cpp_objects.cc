@@ -228,13 +228,25 @@ auto Memory::grow(pages_t delta) -> bool { return wasm_memory_grow(c(this), delt
 
 // --- Instances -------------------------------------------------------------------------------------------------------
 
-auto Instance::make(Store* store, const Module* module, const vec<Extern*>& imports, own<Trap>* trap) -> own<Instance> {
-  wasm_extern_vec_t given{imports ? imports.size() : 0,
-                          reinterpret_cast<wasm_extern_t**>(const_cast<Extern**>(imports.get()))};
+namespace {
+
+own<Instance> instantiate(Store* store, const Module* module, const Extern* const imports[], size_t count,
+                          own<Trap>* trap) {
+  wasm_extern_vec_t given{count, reinterpret_cast<wasm_extern_t**>(const_cast<Extern**>(imports))};
   wasm_trap_t* failure = nullptr;
   auto made = owned<Instance>(wasm_instance_new(c(store), c(module), &given, trap ? &failure : nullptr));
   if (trap) *trap = owned<Trap>(failure);
   return made;
+}
+
+}  // namespace
+
+auto Instance::make(Store* store, const Module* module, const vec<Extern*>& imports, own<Trap>* trap) -> own<Instance> {
+  return instantiate(store, module, imports.get(), imports ? imports.size() : 0, trap);
+}
+auto Instance::make(Store* store, const Module* module, const Extern* const imports[], own<Trap>* trap)
+    -> own<Instance> {
+  return instantiate(store, module, imports, imports ? module->imports().size() : 0, trap);
 }
 
 auto Instance::exports() const -> ownvec<Extern> {

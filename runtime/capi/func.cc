@@ -2,7 +2,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <memory>
 
 #include "runtime/capi/wattle_capi.h"
 #include "runtime/vm/function.h"
@@ -18,17 +18,21 @@ template <class Element>
 class Buffer {
  public:
   explicit Buffer(size_t count) {
-    if (count <= kInline) return;
-    many_.resize(count);
-    data_ = many_.data();
+    if (count <= kInline) {
+      data_ = std::uninitialized_default_construct_n(reinterpret_cast<Element*>(few_), count) - count;
+    } else {
+      many_.resize(count);
+      data_ = many_.data();
+    }
   }
   Element* data() { return data_; }
 
  private:
+  static_assert(std::is_trivially_destructible_v<Element>);
   static constexpr size_t kInline = 10;
-  std::array<Element, kInline> few_;
+  Element* data_;
+  alignas(Element) std::byte few_[kInline * sizeof(Element)];
   std::vector<Element> many_;
-  Element* data_ = few_.data();
 };
 
 Error argument(std::string message) { return Error::make(ErrorKind::Argument, std::move(message)); }
@@ -122,12 +126,6 @@ wasm_valkind_t numberKind(frontend::ValKind kind) {
     case frontend::ValKind::F32: return WASM_F32;
     default: return WASM_F64;
   }
-}
-
-// Both are unions of the same numbers; narrow ones are to be zero above.
-uint64_t numberBits(const wasm_val_t& value) {
-  bool isNarrow = value.kind == WASM_I32 || value.kind == WASM_F32;
-  return isNarrow ? static_cast<uint32_t>(value.of.i32) : static_cast<uint64_t>(value.of.i64);
 }
 
 // A call of numbers only, which is most: no store, no roots.

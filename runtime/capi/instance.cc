@@ -1,6 +1,8 @@
 // Instances.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "runtime/capi/capi.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -9,16 +11,17 @@ using namespace wattle::capi;
 
 namespace {
 
-// Imports that are not there end the list: the error then names what is missing.
+// What is missing at the end the error of the linker names; what is too much is left alone.
 wattle::Result<std::vector<wattle::Extern>> importsOf(const wasm_module_t* module, const wasm_extern_vec_t* imports) {
   const auto& wanted = module->module().impl()->info().imports;
   std::vector<wattle::Extern> out;
   if (!imports) return out;
-  out.reserve(imports->size);
-  for (size_t i = 0; i < imports->size; ++i) {
+  size_t count = std::min(imports->size, wanted.size());
+  out.reserve(count);
+  for (size_t i = 0; i < count; ++i) {
     if (!imports->data[i]) {
-      auto name = i < wanted.size() ? fmt::format("{}.{}", wanted[i].module, wanted[i].name) : fmt::format("{}", i);
-      return std::unexpected(wattle::Error::make(wattle::ErrorKind::Link, fmt::format("import {} is NULL", name)));
+      return std::unexpected(wattle::Error::make(
+          wattle::ErrorKind::Link, fmt::format("import {}.{} is NULL", wanted[i].module, wanted[i].name)));
     }
     out.push_back(externOf(*imports->data[i]));
   }

@@ -43,15 +43,8 @@ wasm_valkind_t kindOfConcrete(uint32_t id) {
 
 }  // namespace
 
-wasm_valkind_t kindOf(const ValType& type) {
-  switch (type.kind) {
-    case Kind::I32: return WASM_I32;
-    case Kind::I64: return WASM_I64;
-    case Kind::F32: return WASM_F32;
-    case Kind::F64: return WASM_F64;
-    case Kind::V128: return WATTLE_V128;
-    case Kind::Ref: break;
-  }
+wasm_valkind_t kindOfOther(const ValType& type) {
+  if (type.kind == Kind::V128) return WATTLE_V128;
   return type.heap == Heap::Concrete ? kindOfConcrete(type.typeId) : kindOfHeap(type.heap);
 }
 

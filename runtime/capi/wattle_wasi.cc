@@ -77,6 +77,28 @@ wattle_error_t* wattle_wasi_config_preopen_dir(wattle_wasi_config_t* config, con
   return errorOrNull(config->config.preopenDir(host, guest, access));
 }
 
+wattle_error_t* wattle_wasi_config_listen_tcp(wattle_wasi_config_t* config, const char* address, uint16_t port,
+                                              uint16_t* out) {
+  auto listening = config->config.listenTcp(address, port);
+  if (listening && out) *out = config->config.lastListenerPort();
+  return errorOrNull(std::move(listening));
+}
+
+void wattle_wasi_config_max_open_files(wattle_wasi_config_t* config, uint32_t most) {
+  config->config.maxOpenFiles(most);
+}
+
+void wattle_wasi_config_clocks(wattle_wasi_config_t* config, uint64_t (*realtime)(void*), uint64_t (*monotonic)(void*),
+                               void* env) {
+  if (realtime) config->config.realtimeClock([realtime, env] { return realtime(env); });
+  if (monotonic) config->config.monotonicClock([monotonic, env] { return monotonic(env); });
+}
+
+void wattle_wasi_config_random(wattle_wasi_config_t* config, void (*fill)(void*, uint8_t*, size_t), void* env) {
+  if (fill)
+    config->config.randomSource([fill, env](std::span<uint8_t> bytes) { fill(env, bytes.data(), bytes.size()); });
+}
+
 wattle_error_t* wattle_wasi_new(const wattle_wasi_config_t* config, wattle_wasi_t** out) {
   auto own = std::make_unique<wattle_wasi_t>();
   wattle::WasiConfig settings = config->config;

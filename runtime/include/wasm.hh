@@ -213,6 +213,8 @@ static constexpr auto F64 = ValKind::F64;
 static constexpr auto ANYREF = ValKind::ANYREF;
 static constexpr auto FUNCREF = ValKind::FUNCREF;
 
+using ValueKind = ValKind;
+
 inline bool is_num(ValKind kind) { return kind < ValKind::EXTERNREF; }
 inline bool is_ref(ValKind kind) { return kind >= ValKind::EXTERNREF; }
 
@@ -225,6 +227,8 @@ class WASM_API_EXTERN ValType {
   auto is_num() const -> bool { return wasm::is_num(kind()); }
   auto is_ref() const -> bool { return wasm::is_ref(kind()); }
 };
+
+using ValueType = ValType;
 
 enum class ExternKind : uint8_t { FUNC, GLOBAL, TABLE, MEMORY, TAG };
 
@@ -429,6 +433,8 @@ class Val {
     Ref* ref;
   } of_;
 };
+
+using Value = Val;
 
 template <>
 inline auto Val::make<int32_t>(int32_t x) -> Val {
@@ -639,6 +645,8 @@ class WASM_API_EXTERN Memory : public Extern {
 class WASM_API_EXTERN Instance : public Ref {
   WASM_HH_OPAQUE(Instance)
   static auto make(Store*, const Module*, const vec<Extern*>& imports, own<Trap>* = nullptr) -> own<Instance>;
+  // The same in earlier versions of the standard: an array with as many as the module imports.
+  static auto make(Store*, const Module*, const Extern* const imports[], own<Trap>* = nullptr) -> own<Instance>;
   auto copy() const -> own<Instance>;
 
   auto exports() const -> ownvec<Extern>;

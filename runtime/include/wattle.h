@@ -319,6 +319,18 @@ WASM_API_EXTERN void wattle_wasi_config_stderr_to(wattle_wasi_config_t*, wattle_
 WASM_API_EXTERN own wattle_error_t* wattle_wasi_config_preopen_dir(wattle_wasi_config_t*, const char* host,
                                                                    const char* guest, bool read_only);
 
+/* A socket that the guest may accept connections on; numeric IPv4 or IPv6, port 0: any. `out`, if not NULL, is the port.
+ * Listeners come after all directories in the guest's numbering. */
+WASM_API_EXTERN own wattle_error_t* wattle_wasi_config_listen_tcp(wattle_wasi_config_t*, const char* address,
+                                                                  uint16_t port, uint16_t* out);
+/* Descriptors it may have open at once, those above included. 1024 unless set. */
+WASM_API_EXTERN void wattle_wasi_config_max_open_files(wattle_wasi_config_t*, uint32_t);
+/* For guests whose run is to be reproducible: the clocks in nanoseconds, the random bytes. NULL leaves the host's. */
+WASM_API_EXTERN void wattle_wasi_config_clocks(wattle_wasi_config_t*, uint64_t (*realtime)(void* env),
+                                               uint64_t (*monotonic)(void* env), void* env);
+WASM_API_EXTERN void wattle_wasi_config_random(wattle_wasi_config_t*,
+                                               void (*fill)(void* env, uint8_t* bytes, size_t size), void* env);
+
 /* The state of one guest: its open files, what it wrote. The imports keep it as long as they need it. */
 WATTLE_DECLARE_OWN(wasi)
 WASM_API_EXTERN own wattle_error_t* wattle_wasi_new(const wattle_wasi_config_t*, own wattle_wasi_t** out);

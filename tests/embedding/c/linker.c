@@ -219,10 +219,68 @@ static void wasi(wasm_engine_t* engine) {
   CHECK(text[0] == 0);
 }
 
+static uint64_t real_time(void* env) { return *(uint64_t*)env; }
+static uint64_t monotonic_time(void* env) { return *(uint64_t*)env + 1; }
+static void count_up(void* env, uint8_t* bytes, size_t size) {
+  (void)env;
+  for (size_t i = 0; i < size; ++i) bytes[i] = (uint8_t)(i + 1);
+}
+
+static wasm_val_t call0(const wasm_instance_t* instance, const char* name) {
+  wasm_extern_t* export = wattle_instance_export(instance, name);
+  wasm_val_t out[1] = {WASM_INIT_VAL};
+  wasm_val_vec_t args = WASM_EMPTY_VEC, results = WASM_ARRAY_VEC(out);
+  REQUIRE_NO_TRAP(wasm_func_call(wasm_extern_as_func(export), &args, &results));
+  wasm_extern_delete(export);
+  return out[0];
+}
+
+/* A guest whose world is of the host's making. */
+static void reproducible(wasm_engine_t* engine) {
+  static uint64_t now = 123456789;
+  wattle_wasi_config_t* config = wattle_wasi_config_new();
+  wattle_wasi_config_clocks(config, real_time, monotonic_time, &now);
+  wattle_wasi_config_random(config, count_up, NULL);
+  wattle_wasi_config_max_open_files(config, 8);
+  uint16_t port = 0;
+  REQUIRE_OK(wattle_wasi_config_listen_tcp(config, "127.0.0.1", 0, &port));
+  CHECK(port != 0);
+  wattle_error_t* error = wattle_wasi_config_listen_tcp(config, "127.0.0.1", port, NULL);
+  CHECK(error != NULL); /* taken */
+  wattle_error_delete(error);
+  wattle_wasi_t* wasi = NULL;
+  REQUIRE_OK(wattle_wasi_new(config, &wasi));
+  wattle_wasi_config_delete(config);
+  wasm_store_t* store = wasm_store_new(engine);
+  wattle_linker_t* linker = wattle_linker_new(engine);
+  REQUIRE_OK(wattle_linker_define_wasi(linker, wasi));
+  wattle_wasi_delete(wasi); /* the linker keeps it */
+  wasm_module_t* module = compile(store,
+      "(module (import \"wasi_snapshot_preview1\" \"clock_time_get\" (func $clock (param i32 i64 i32) (result i32)))"
+      " (import \"wasi_snapshot_preview1\" \"random_get\" (func $random (param i32 i32) (result i32)))"
+      " (memory (export \"memory\") 1)"
+      " (func (export \"real\") (result i64) (drop (call $clock (i32.const 0) (i64.const 0) (i32.const 0)))"
+      "  (i64.load (i32.const 0)))"
+      " (func (export \"mono\") (result i64) (drop (call $clock (i32.const 1) (i64.const 0) (i32.const 0)))"
+      "  (i64.load (i32.const 0)))"
+      " (func (export \"random\") (result i64) (drop (call $random (i32.const 0) (i32.const 4)))"
+      "  (i64.load32_u (i32.const 0))))");
+  wasm_instance_t* instance = NULL;
+  REQUIRE_OK(wattle_linker_instantiate(linker, store, module, &instance));
+  CHECK(call0(instance, "real").of.i64 == 123456789);
+  CHECK(call0(instance, "mono").of.i64 == 123456790);
+  CHECK(call0(instance, "random").of.i64 == 0x04030201);
+  wasm_instance_delete(instance);
+  wasm_module_delete(module);
+  wattle_linker_delete(linker);
+  wasm_store_delete(store);
+}
+
 int main(void) {
   wasm_engine_t* engine = wasm_engine_new();
   names(engine);
   wasi(engine);
+  reproducible(engine);
   wasm_engine_delete(engine);
   return report();
 }

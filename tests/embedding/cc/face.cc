@@ -225,8 +225,14 @@ void earlier(wasm::Engine* engine) {
       wasm::ownvec<wasm::ValType>::make(wasm::ValType::make(wasm::I32), wasm::ValType::make(wasm::I32)),
       wasm::ownvec<wasm::ValType>::make(wasm::ValType::make(wasm::I32)));
   auto func = wasm::Func::make(store.get(), type.get(), sumOfArray);
-  wasm::Val args[2] = {wasm::Val::i32(1), wasm::Val(2)}, results[1];
+  wasm::Value args[2] = {wasm::Val::i32(1), wasm::Value(2)}, results[1];
+  CHECK(wasm::ValueType::make(wasm::ValueKind::I32)->kind() == wasm::I32);
   CHECK(!func->call(args, results) && results[0].i32() == 3 && func->kind() == wasm::EXTERN_FUNC);
+  auto module = wasm::Module::make(store.get(), wat("(module (import \"\" \"f\" (func (param i32 i32) (result i32))))"));
+  const wasm::Extern* imports[] = {func.get()};
+  CHECK(wasm::Instance::make(store.get(), module.get(), imports));
+  wasm::own<wasm::Trap> trap;
+  CHECK(!wasm::Instance::make(store.get(), module.get(), nullptr, &trap) && trap);
   auto fail = wasm::Func::make(
       store.get(), wasm::FuncType::make().get(),
       [](void* data, const wasm::Val[], wasm::Val[]) -> wasm::own<wasm::Trap> {
