@@ -184,7 +184,8 @@ std::optional<DiskCache::Found> DiskCache::find(const std::string& name) {
 
 // Known is one checksum of a body: that which the head names must be it.
 bool DiskCache::knowsBody(const ModuleBytes& file) const {
-  const auto known = index_.use(*file.wholeFile());
+  const struct stat* status = file.wholeFile();
+  const auto known = status != nullptr ? index_.use(*status) : std::nullopt;
   if (!known || file.span().size() < sizeof(ImageHeader)) return false;
   ImageHeader claimed;
   std::memcpy(&claimed, file.span().data(), sizeof claimed);
@@ -192,7 +193,7 @@ bool DiskCache::knowsBody(const ModuleBytes& file) const {
 }
 
 void DiskCache::verifiedBody(const ModuleBytes& file, const ImageHeader& header) const {
-  index_.put(*file.wholeFile(), {header.bodyChecksum, 1, 0});
+  if (const struct stat* status = file.wholeFile()) index_.put(*status, {header.bodyChecksum, 1, 0});
 }
 
 void DiskCache::discard(const std::string& name) {

@@ -9,20 +9,25 @@
 #include <cerrno>
 #include <cstring>
 
+#include "sandbox/budget.h"
+
 namespace wattle::vm {
 
 namespace {
+
+// Smaller files are read.
+constexpr size_t kMapBytes = 64 << 10;
 
 std::unexpected<Error> ioError(const std::string& path, const char* what) {
   return std::unexpected(Error::make(ErrorKind::Io, fmt::format("cannot {} {}: {}", what, path, strerror(errno))));
 }
 
-// What is no regular file (a pipe, /dev/stdin) is read to its end.
-Result<std::vector<uint8_t>> readAll(int fd, const std::string& path) {
-  std::vector<uint8_t> bytes;
+// To the end, of what may be no regular file (a pipe, /dev/stdin). `expected`: the size, if it is known.
+Result<std::vector<uint8_t>> readAll(int fd, const std::string& path, size_t expected) {
+  std::vector<uint8_t> bytes(expected == 0 ? 65536 : expected + 1);
   size_t used = 0;
   for (;;) {
-    bytes.resize(std::max<size_t>(65536, used * 2));
+    if (used == bytes.size()) bytes.resize(used * 2);
     ssize_t n = read(fd, bytes.data() + used, bytes.size() - used);
     if (n < 0 && errno == EINTR) continue;
     if (n < 0) return ioError(path, "read");
@@ -30,6 +35,7 @@ Result<std::vector<uint8_t>> readAll(int fd, const std::string& path) {
     if (n == 0) break;
   }
   bytes.resize(used);
+  if (expected == 0) bytes.shrink_to_fit();
   return bytes;
 }
 
@@ -46,7 +52,7 @@ Result<ModuleBytes> ModuleBytes::map(const std::string& path) {
   struct stat status {};
   if (fstat(file.fd, &status) != 0) return ioError(path, "stat");
   if (!S_ISREG(status.st_mode)) {
-    auto bytes = readAll(file.fd, path);
+    auto bytes = readAll(file.fd, path, 0);
     if (!bytes) return std::unexpected(bytes.error());
     return ModuleBytes(std::move(*bytes));
   }
@@ -58,12 +64,28 @@ Result<ModuleBytes> ModuleBytes::map(int file, const struct stat& status, const 
   out.file_ = file;
   out.status_ = std::make_unique<struct stat>(status);
   if (status.st_size == 0) return out;
+  // A process may have many modules but only so many mappings (vm.max_map_count).
+  if (static_cast<size_t>(status.st_size) < kMapBytes || !sandbox::mappingsAllow(1)) {
+    auto bytes = readAll(file, path, static_cast<size_t>(status.st_size));
+    if (!bytes) return std::unexpected(bytes.error());
+    out.owned_ = std::move(*bytes);
+    out.view_ = out.owned_;
+    return out;
+  }
   void* at = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
   if (at == MAP_FAILED) return ioError(path, "map");
+  sandbox::noteMappings(1);
   out.mapping_ = at;
   out.mappingSize_ = static_cast<size_t>(status.st_size);
   out.view_ = {static_cast<const uint8_t*>(at), out.mappingSize_};
   return out;
+}
+
+std::vector<uint8_t> ModuleBytes::trim() {
+  if (mapping_ || view_.size() == owned_.size()) return {};
+  std::vector<uint8_t> whole = std::exchange(owned_, std::vector<uint8_t>(view_.begin(), view_.end()));
+  view_ = owned_;
+  return whole;
 }
 
 void ModuleBytes::closeFile() {
@@ -80,7 +102,9 @@ ModuleBytes ModuleBytes::slice(size_t offset, size_t size) && {
 
 ModuleBytes::~ModuleBytes() {
   closeFile();
-  if (mapping_) munmap(mapping_, mappingSize_);
+  if (!mapping_) return;
+  munmap(mapping_, mappingSize_);
+  sandbox::noteMappings(-1);
 }
 
 }  // namespace wattle::vm

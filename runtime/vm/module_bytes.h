@@ -18,12 +18,15 @@ class ModuleBytes {
  public:
   ModuleBytes() = default;
   explicit ModuleBytes(std::vector<uint8_t>&& bytes) : owned_(std::move(bytes)), view_(owned_) {}
-  // Maps the file privately. A file that shrinks while mapped makes reads fault, as for any program that maps files.
+  // Maps the file privately; reads one that is small, or when the process has few mappings left. A file that shrinks
+  // while mapped makes reads fault, as for any program that maps files.
   static Result<ModuleBytes> map(const std::string& path);
   // The same of an opened file, which is closed with this, or before. `status` is its fstat().
   static Result<ModuleBytes> map(int file, const struct stat& status, const std::string& path);
   // A part of this.
   ModuleBytes slice(size_t offset, size_t size) &&;
+  // Of bytes in memory, keeps only this part; gives back what they were.
+  std::vector<uint8_t> trim();
 
   ModuleBytes(ModuleBytes&& other) noexcept
       : owned_(std::move(other.owned_)),
@@ -44,9 +47,9 @@ class ModuleBytes {
   ~ModuleBytes();
 
   std::span<const uint8_t> span() const { return view_; }
-  // A regular file's descriptor and status while it is open, when this is all of it; else -1 and nullptr.
-  int file() const { return file_; }
-  const struct stat* wholeFile() const { return view_.size() == mappingSize_ ? status_.get() : nullptr; }
+  // A mapped file's descriptor and status while it is open, when this is all of it; else -1 and nullptr.
+  int file() const { return mapping_ ? file_ : -1; }
+  const struct stat* wholeFile() const { return mapping_ && view_.size() == mappingSize_ ? status_.get() : nullptr; }
   void closeFile();
 
  private:

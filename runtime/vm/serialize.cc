@@ -93,6 +93,7 @@ Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine
 
   std::shared_ptr<Module> module(new Module(std::move(engine), std::move(file).slice(header.wasmAt, header.wasmBytes)));
   if (auto decoded = module->decode(bodies); !decoded) return std::unexpected(decoded.error());
+  const auto whole = module->bytes_.trim();  // the code is yet to be copied from there
   const auto bounds = header.settings & 1 ? sandbox::Bounds::Guarded : sandbox::Bounds::Checked;
   compile::Settings settings = module->settings(bounds);
   settings.lazy = (header.settings & 4) != 0;

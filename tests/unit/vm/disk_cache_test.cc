@@ -8,11 +8,13 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <thread>
 
+#include "sandbox/linear_memory.h"
 #include "tests/unit/vm/vm_test.h"
 #include "wattle/stats.hpp"
 
@@ -233,6 +235,54 @@ TEST_F(DiskCacheTest, EqualNamesOfFilesDoNotMatter) {
     auto instance = Instance::create(store, *module, {});
     EXPECT_EQ(callI32(*instance, "run", {7}), expectedSum(700, bytes == &one ? 5 : 6, 1, 7));
   }
+}
+
+// Without mappings to spare everything is read and copied instead.
+TEST_F(DiskCacheTest, WithoutMappingsItIsCopied) {
+  const std::string path = (base / "module.wasm").string();
+  const auto bytes = bigModule(3000, 14);
+  std::ofstream(path, std::ios::binary)
+      .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+  start(bytes, expectedSum(3000, 14, 1, 7));
+  sandbox::BudgetState spent = sandbox::budget();
+  spent.mappingsUsed = spent.mappingsLimit;
+  sandbox::overrideBudget(spent);
+  {
+    const auto before = codeCacheStats();
+    Engine engine(config);
+    auto module = Module::fromFile(engine, path);
+    ASSERT_TRUE(module) << module.error().message;
+    Store store(engine);
+    auto instance = Instance::create(store, *module, {});
+    ASSERT_TRUE(instance) << instance.error().message;
+    EXPECT_EQ(callI32(*instance, "run", {7}), expectedSum(3000, 14, 1, 7));
+    EXPECT_EQ(codeCacheStats().bytesMapped, before.bytesMapped);
+  }
+  sandbox::overrideBudget(std::nullopt);
+}
+
+// A million modules may come from files, and no more mappings are to be had than ever.
+TEST(ModuleFiles, SmallOnesTakeNoMappings) {
+  World w;
+  const std::string path = ::testing::TempDir() + "wattle-small-module.wasm";
+  std::vector<Module> modules;
+  const uint64_t before = sandbox::budget().mappingsUsed;
+  const auto lines = [] {
+    std::ifstream maps("/proc/self/maps");
+    return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
+  };
+  const auto mapped = lines();
+  for (int i = 0; i < 500; ++i) {
+    auto bytes = *frontend::parseWat(fmt::format("(module (func (export \"f\") (result i32) (i32.const {})))", i));
+    std::ofstream(path, std::ios::binary)
+        .write(reinterpret_cast<const char*>(bytes.data()), static_cast<std::streamsize>(bytes.size()));
+    modules.push_back(*Module::fromFile(w.engine, path));
+  }
+  EXPECT_EQ(sandbox::budget().mappingsUsed, before);
+  EXPECT_LE(lines(), mapped + 50);
+  auto instance = Instance::create(w.store, modules[400], {});
+  EXPECT_EQ(callI32(*instance, "f"), 400);
+  std::remove(path.c_str());
 }
 
 // A bit anywhere in the file: a miss, and the right results.
