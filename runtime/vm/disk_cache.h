@@ -20,7 +20,7 @@ namespace wattle::vm {
 class DiskCache {
  public:
   // Modules of less than this many bytes are compiled sooner than looked for.
-  static constexpr uint64_t kLeastBytes = 128 << 10;
+  static constexpr uint64_t kLeastBytes = 32 << 10;
 
   // Makes the directory if there is none. Io: it cannot be made or used, or others could write to it.
   static Result<std::shared_ptr<DiskCache>> open(const std::string& directory, uint64_t limit);

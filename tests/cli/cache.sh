@@ -53,7 +53,8 @@ expect_error 1 "xml"
 run_with "$stl" run --stats=json -
 expect_err_has '"hits":1'
 # Small modules are not worth it.
-disk "$PROGRAMS/hello.wasm"
+disk "$(wat <<<'(module (func (export "_start")))')"
+expect_code 0
 expect_disk off
 # Traps in code from the cache have their names and offsets.
 for _ in 1 2; do

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -431,6 +432,31 @@ TEST_F(DiskCacheTest, UsageAndClear) {
   EXPECT_EQ(cache->usage().files, 0u);
   EXPECT_EQ(callI32(*instance, "run", {7}), sum);
   EXPECT_EQ(start(bytes, sum).misses, 1u);
+}
+
+TEST_F(DiskCacheTest, ManyThreadsAtOnce) {
+  std::vector<std::vector<uint8_t>> modules;
+  for (unsigned i = 0; i < 3; ++i) modules.push_back(bigModule(500, 300 + i));
+  for (int round = 0; round < 4; ++round) {
+    config.lazy = round % 2 == 0;
+    Engine engine(config);
+    std::atomic<int> wrong{0};
+    std::vector<std::thread> threads;
+    for (unsigned t = 0; t < 6; ++t) {
+      threads.emplace_back([&, t] {
+        for (unsigned i = 0; i < 4; ++i) {
+          const unsigned m = (t + i) % 3;
+          auto module = Module::compile(engine, modules[m]);
+          Store store(engine);
+          auto instance = module ? Instance::create(store, *module, {}) : std::unexpected(module.error());
+          if (!instance || callI32(*instance, "run", {7}) != expectedSum(500, 300 + m, 1, 7)) ++wrong;
+        }
+      });
+    }
+    for (auto& thread : threads) thread.join();
+    EXPECT_EQ(wrong, 0);
+  }
+  EXPECT_EQ(files().size(), 6u);
 }
 
 // Many processes that compile, find, evict and clear the same few modules: always the right results.
