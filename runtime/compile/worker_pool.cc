@@ -35,6 +35,7 @@ WorkerPool::WorkerPool(unsigned threads)
     : width_(threads ? threads : std::max(1u, std::thread::hardware_concurrency())) {}
 
 WorkerPool::~WorkerPool() {
+  if (threads_.empty()) return;
   if (owner_ != getpid()) {   // a child of the process that has the threads
     new std::vector<std::thread>(std::move(threads_));
     return;
@@ -50,7 +51,7 @@ WorkerPool::~WorkerPool() {
 void WorkerPool::ensureThreads() {
   if (owner_ != getpid()) {
     // The handles name threads that only the parent has: they can be neither joined nor detached here.
-    new std::vector<std::thread>(std::move(threads_));
+    if (!threads_.empty()) new std::vector<std::thread>(std::move(threads_));
     threads_.clear();
     queue_.clear();
     owner_ = getpid();
