@@ -301,6 +301,9 @@ WASM_API_EXTERN void wasm_trap_trace(const wasm_trap_t*, own wasm_frame_vec_t* o
 
 /* --- Foreign objects: for the host's own, with their host info, in externref values --------------------------------- */
 
+/* Any reference may be an externref: also a function, a memory, an instance, a module. One that the guest holds in this
+ * way is kept until it lets go of it or the store goes, even if what holds it is reached by nothing else. */
+
 WASM_DECLARE_REF(foreign)
 WASM_API_EXTERN own wasm_foreign_t* wasm_foreign_new(wasm_store_t*);
 

@@ -37,7 +37,7 @@ enum class TrapCode : uint8_t {
   UncaughtException, HostError,
 };
 
-// One frame of a guest backtrace, innermost first.
+// One frame of a guest backtrace, innermost first. It belongs to the store's thread as handles do.
 struct Frame {
   std::string module;                      // the module's name, or empty
   uint32_t functionIndex = 0;
