@@ -3,7 +3,8 @@
 #   wattle_wabt                                       for the command line and the tests alone
 # Zydis and Binaryen are opened when first used (dlopen); only their headers are needed here.
 
-add_library(wattle_fmt STATIC ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
+add_library(wattle_fmt_objects OBJECT ${CMAKE_SOURCE_DIR}/cmake/fmt.cc)
+add_library(wattle_fmt STATIC $<TARGET_OBJECTS:wattle_fmt_objects>)
 find_package(Threads REQUIRED)
 
 function(wattle_dependency target header)

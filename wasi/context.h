@@ -13,7 +13,7 @@
 #include "wasi/fd_table.h"
 #include "wasi/memory.h"
 #include "wasi/resolve.h"
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 namespace wattle::wasi {
 

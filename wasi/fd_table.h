@@ -15,7 +15,7 @@
 
 #include "wasi/abi.h"
 #include "wasi/host_fd.h"
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 struct stat;
 

@@ -1,26 +1,11 @@
 // wattle.h: modules.
-#include "frontend/text/wat.h"
 #include "runtime/capi/wattle_capi.h"
 #include "runtime/vm/module.h"
 
 using namespace wattle::capi;
 
-namespace {
-
-wattle::Result<std::vector<uint8_t>> binary(const char* text, size_t size) {
-  std::string_view source(text, size);
-  auto bytes = wattle::frontend::parseWat(source);
-  if (bytes) return std::move(*bytes);
-  auto error = wattle::vm::toApi(bytes.error());
-  auto [line, column] = wattle::frontend::lineColumn(source, bytes.error().offset);
-  error.message = std::to_string(line) + ":" + std::to_string(column) + ": " + error.message;
-  return std::unexpected(std::move(error));
-}
-
-}  // namespace
-
 wattle_error_t* wattle_wat2wasm(const char* text, size_t size, wasm_byte_vec_t* out) {
-  auto bytes = binary(text, size);
+  auto bytes = wattle::wat2wasm({text, size});
   if (!bytes) return makeError(std::move(bytes.error()));
   wasm_byte_vec_new(out, bytes->size(), reinterpret_cast<const char*>(bytes->data()));
   return nullptr;
@@ -31,9 +16,7 @@ wattle_error_t* wattle_module_new(wasm_store_t* store, const wasm_byte_vec_t* by
 }
 
 wattle_error_t* wattle_module_new_text(wasm_store_t* store, const char* text, size_t size, wasm_module_t** out) {
-  auto bytes = binary(text, size);
-  if (!bytes) return makeError(std::move(bytes.error()));
-  return giveNew(wattle::Module::compile(store->engine, std::move(*bytes)), out);
+  return giveNew(wattle::Module::fromText(store->engine, {text, size}), out);
 }
 
 wattle_error_t* wattle_module_new_file(wasm_store_t* store, const char* path, wasm_module_t** out) {

@@ -1,6 +1,6 @@
 // wattle.h: WASI.
 #include "runtime/capi/wattle_capi.h"
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 using namespace wattle::capi;
 

@@ -5,7 +5,7 @@
 #include <memory>
 #include <optional>
 
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 namespace wattle::cli {
 

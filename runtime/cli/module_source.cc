@@ -11,7 +11,6 @@
 #include <cstring>
 #include <span>
 
-#include "frontend/text/wat.h"
 #include "runtime/cli/progress.h"
 #include "runtime/cli/quantities.h"
 #include "runtime/cli/terminal.h"
@@ -114,12 +113,10 @@ Result<ModuleSource> readSource(const std::string& path) {
 Result<void> assemble(ModuleSource& source) {
   if (source.form != Form::Text) return {};
   std::string_view text(reinterpret_cast<const char*>(source.bytes.data()), source.bytes.size());
-  auto binary = frontend::parseWat(text);
+  auto binary = wat2wasm(text);
   if (!binary) {
-    auto [line, column] = frontend::lineColumn(text, binary.error().offset);
-    auto message = fmt::format("{}:{}: {}", line, column, binary.error().message);
-    auto kind = binary.error().kind == frontend::ErrorKind::Limit ? ErrorKind::Limit : ErrorKind::Malformed;
-    return std::unexpected(Error::make(kind, std::move(message)));
+    binary.error().offset.reset();  // it counts in the text; the message has line and column
+    return std::unexpected(std::move(binary.error()));
   }
   source.bytes = *std::move(binary);
   source.form = Form::Binary;

@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 namespace wattle::cli {
 

@@ -38,22 +38,24 @@ bool looksLikeText(std::span<const uint8_t> bytes) {
   return it != bytes.end() && (*it == '(' || *it == ';');
 }
 
-Result<std::vector<uint8_t>> binaryFromText(std::span<const uint8_t> bytes) {
-  std::string_view source(reinterpret_cast<const char*>(bytes.data()), bytes.size());
-  auto binary = frontend::parseWat(source);
-  if (binary) return std::move(*binary);
-  Error error = vm::toApi(binary.error());
-  auto [line, column] = frontend::lineColumn(source, binary.error().offset);
-  error.message = fmt::format("{}:{}: {}", line, column, error.message);
-  return std::unexpected(std::move(error));
-}
-
 }  // namespace
 
 std::string_view version() { return WATTLE_VERSION; }
 
 bool handleSignal(int signal, void* siginfo, void* ucontext) {
   return sandbox::handleSignal(signal, static_cast<siginfo_t*>(siginfo), ucontext);
+}
+
+// --- Text
+// -------------------------------------------------------------------------------------------------------------
+
+Result<std::vector<uint8_t>> wat2wasm(std::string_view text) {
+  auto binary = frontend::parseWat(text);
+  if (binary) return std::move(*binary);
+  Error error = vm::toApi(binary.error());
+  auto [line, column] = frontend::lineColumn(text, binary.error().offset);
+  error.message = fmt::format("{}:{}: {}", line, column, error.message);
+  return std::unexpected(std::move(error));
 }
 
 // --- Engine
@@ -73,14 +75,18 @@ Result<Module> Module::compile(const Engine& engine, std::vector<uint8_t>&& byte
   return wrap(vm::Module::create(engine.impl(), vm::ModuleBytes(std::move(bytes))));
 }
 
+Result<Module> Module::fromText(const Engine& engine, std::string_view text) {
+  auto binary = wat2wasm(text);
+  if (!binary) return std::unexpected(std::move(binary.error()));
+  return compile(engine, std::move(*binary));
+}
+
 Result<Module> Module::fromFile(const Engine& engine, const std::string& path) {
   auto bytes = vm::ModuleBytes::map(path);
   if (!bytes) return std::unexpected(std::move(bytes.error()));
   if (vm::Module::isSerialized(bytes->span())) return wrap(vm::Module::deserialize(engine.impl(), std::move(*bytes)));
   if (!isBinary(bytes->span()) && looksLikeText(bytes->span())) {
-    auto binary = binaryFromText(bytes->span());
-    if (!binary) return std::unexpected(std::move(binary.error()));
-    return compile(engine, std::move(*binary));
+    return fromText(engine, {reinterpret_cast<const char*>(bytes->span().data()), bytes->span().size()});
   }
   return wrap(vm::Module::create(engine.impl(), std::move(*bytes)));
 }

@@ -107,12 +107,17 @@ struct ExportType {
   ExternType type;
 };
 
+// A module in the text format as a binary, with a name section. Malformed: the message begins with line and column ("3:14: …"),
+// `offset` is the byte offset in the text. Limit: 4 GiB of text. What the text means is checked when it is compiled.
+WATTLE_API Result<std::vector<uint8_t>> wat2wasm(std::string_view text);
+
 class WATTLE_API Module {
  public:
   Module() = default;
   // Decodes, validates and compiles. The bytes are copied; the overload taking ownership does not copy.
   static Result<Module> compile(const Engine& engine, std::span<const uint8_t> bytes);
   static Result<Module> compile(const Engine& engine, std::vector<uint8_t>&& bytes);
+  static Result<Module> fromText(const Engine& engine, std::string_view text);   // wat2wasm, then compile
   // Maps the file instead of copying it. Takes binaries, texts (.wat), and what `wattle compile` wrote.
   static Result<Module> fromFile(const Engine& engine, const std::string& path);
   static Result<void> validate(const Engine& engine, std::span<const uint8_t> bytes);

@@ -6,7 +6,7 @@
 #include <thread>
 
 #include "frontend/text/wat.h"
-#include "wasi/wasi.hpp"
+#include "wattle/wasi.hpp"
 
 namespace wattle {
 namespace {
