@@ -18,8 +18,9 @@ class HeapTrim {
   void made(size_t bytes) { live_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed); }
   // After freeing, without locks.
   void dropped(size_t bytes) {
-    const int64_t live = live_.fetch_sub(static_cast<int64_t>(bytes), std::memory_order_relaxed);
-    const int64_t gone = dropped_.fetch_add(static_cast<int64_t>(bytes), std::memory_order_relaxed);
+    const auto amount = static_cast<int64_t>(bytes);
+    const int64_t live = live_.fetch_sub(amount, std::memory_order_relaxed) - amount;
+    const int64_t gone = dropped_.fetch_add(amount, std::memory_order_relaxed) + amount;
     if (gone >= kLeast && gone >= live) [[unlikely]] trim();
   }
 
