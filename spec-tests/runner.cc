@@ -74,6 +74,7 @@ class Runner {
  public:
   Runner(const Engine& engine, const ScriptOptions& options)
       : engine_(engine), options_(options), store_(engine), linker_(engine), references_(engine, store_) {
+    if (engine.config().fuel) (void)store_.addFuel(~0ull);
     if (auto added = addSpectest(store_, linker_); !added) fail("spectest: " + show(added.error()));
   }
 

@@ -41,6 +41,7 @@ class DecoderBase {
  public:
   // Offset in the module of the instruction that is being decoded.
   uint64_t instructionOffset() const { return offsetOf(instruction_); }
+  const uint8_t* instructionBytes() const { return instruction_; }
   // For a sink that looks ahead: the bytes after the current instruction (some are always readable), and their offset
   // in the module.
   const uint8_t* nextBytes() const { return pos_; }

@@ -129,7 +129,10 @@ class FunctionDecoder : public DecoderBase {
   bool readCatch(Cursor& at, CatchClause& clause);
 
   bool exec(OpTag<Op::Unreachable>, Cursor& at);
-  bool exec(OpTag<Op::Nop>, Cursor&) { return true; }
+  bool exec(OpTag<Op::Nop>, Cursor& at) {
+    emit(at, [](Sink&) {});   // only nextInstruction(): whoever counts instructions counts this one
+    return true;
+  }
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Block>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Loop>, Cursor& at);
   [[gnu::always_inline]] inline bool exec(OpTag<Op::If>, Cursor& at);

@@ -21,6 +21,7 @@ struct WastOptions {
   bool words = false;
   bool quiet = false;
   bool mayPass = false;
+  bool fuel = false;
   CompileOptions compile;
 };
 
@@ -105,6 +106,7 @@ int wastCommand(const Arguments& arguments) {
   app.add_option("--failures", o.shown, "Failures to show of each script (default 10)")->type_name("N");
   app.add_flag("--words", o.words, "Also show where a refusal or trap has other words than the script's");
   app.add_flag("-q,--quiet", o.quiet, "Show only scripts that fail");
+  app.add_flag("--fuel", o.fuel, "Compile with fuel accounting, and give each script plenty");
   o.compile.add(app);
   line.footer(
       "Examples:\n"
@@ -115,6 +117,7 @@ int wastCommand(const Arguments& arguments) {
   if (auto done = line.parse(arguments)) return *done;
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
+  config.fuel = o.fuel;
   spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs};
   if (!o.expectations.empty()) {
     auto expected = spec::readExpectations(o.expectations);

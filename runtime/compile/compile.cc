@@ -358,19 +358,40 @@ std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::
   return ModuleCompiler(module, bytes, settings, pool).run();
 }
 
-std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
-                                     uint32_t functionIndex, uint32_t codeOffset) {
+namespace {
+
+// What the compiler noted for the code at `codeOffset`, told to `found`.
+template <class Found>
+void findPosition(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, uint32_t functionIndex,
+                  uint32_t codeOffset, Found&& found) {
   abi::Layout layout(module);
   ModuleContext context = moduleContext(module, bytes, layout, settings);
   FunctionCompiler compiler(context);
   compiler.compiler().recordPositions(true);
-  if (compiler.compile(functionIndex)) return std::nullopt;
-  std::optional<uint64_t> found;
+  if (compiler.compile(functionIndex)) return;
+  const baseline::Position* last = nullptr;
   for (const baseline::Position& p : compiler.compiler().positions()) {
     if (p.code > codeOffset) break;
-    found = p.module;
+    last = &p;
   }
-  return found;
+  if (last) found(compiler.compiler(), *last);
+}
+
+}  // namespace
+
+std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                                     uint32_t functionIndex, uint32_t codeOffset) {
+  std::optional<uint64_t> offset;
+  findPosition(module, bytes, settings, functionIndex, codeOffset, [&](const auto&, const baseline::Position& p) { offset = p.module; });
+  return offset;
+}
+
+uint64_t fuelAhead(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, uint32_t functionIndex,
+                   uint32_t codeOffset) {
+  uint64_t ahead = 0;
+  findPosition(module, bytes, settings, functionIndex, codeOffset,
+               [&](const baseline::Compiler& compiler, const baseline::Position& p) { ahead = compiler.fuelAhead(p); });
+  return ahead;
 }
 
 }  // namespace wattle::compile

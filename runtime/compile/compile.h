@@ -12,6 +12,7 @@
 #include "frontend/error.h"
 #include "frontend/module.h"
 #include "runtime/codecache/code_cache.h"
+#include "runtime/compile/abi/entry.h"
 #include "runtime/compile/abi/vmcontext.h"
 
 namespace wattle::compile {
@@ -87,19 +88,35 @@ std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::
 std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
                                      uint32_t functionIndex, uint32_t codeOffset);
 
-// --- stubs (stubs.h): shared by all modules, one per shape of signature, kept for the life of the process -------------------
+// With settings.fuel: how many units have been charged at that place for instructions that come after it.
+uint64_t fuelAhead(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, uint32_t functionIndex,
+                   uint32_t codeOffset);
 
-// Host to guest: runs `code` with `context` on arguments from `values`, leaves results there. Returns 0, or the TrapReason given by the
-// fault hook, which makes it so by resuming at trapExit(): rsp = *savedStackPointer, rax = reason, rip = trapExit().
-using EntryStub = uint64_t (*)(const void* code, abi::VMContext* context, abi::RawValue* values, uintptr_t* savedStackPointer);
-EntryStub entryStub(const frontend::FuncType& type);
-const void* trapExit();
+// --- stubs: shared by all modules, one per shape of signature, kept for the life of the process; nullptr: the code cache is full -----
+
+// What entry code needs of vm/call.cc. The same in all calls of a process.
+struct EntrySupport {
+  int32_t threadOffset = 0;             // from the thread pointer (fs) to the VMThread*, which is null until prepare was called
+  const void* prepareStub = nullptr;    // prepareStub(prepare)
+  void (*restore)(abi::VMActivation*) = nullptr;   // called after a call with a `lender`
+};
+// prepare() makes the stack limit of the activation's store right for a call that starts at its stackPointer, and gives the thread; or nullptr,
+// and has set the activation's reason.
+const void* prepareStub(abi::VMThread* (*prepare)(abi::VMActivation*));
+// Host to guest, as entry_stubs.cc says: arguments and results in the activation's `values`.
+using EntryStub = void (*)(abi::VMActivation*);
+EntryStub entryStub(const frontend::FuncType& type, const EntrySupport& support);
+// The same with arguments and result in registers, for signatures with so many integer arguments, at most 6.
+const void* typedEntry(unsigned integers, const EntrySupport& support);
+const void* trapExit(const EntrySupport& support);
 
 // Guest to host: code for a VMFuncRef/VMFunctionImport whose context is a host function's VMContext. It stores the arguments to an array of
 // RawValue on the stack, calls hostEntry(context, values, callerContext), traps when that returns nonzero (reason in eax), and loads the results
 // from the same array. UncaughtException is no trap: it throws the store context's pendingException.
 using HostEntry = uint32_t (*)(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext);
 const void* hostStub(const frontend::FuncType& type, HostEntry entry);
+// The same for host functions with a VMHostContext::thunk (abi/entry.h), which all arguments and the result are passed to in registers.
+const void* typedHostStub(unsigned integers);
 // Fill BuiltinTable::safepointStub and throwStub.
 const void* safepointStub();
 const void* allocationStub();

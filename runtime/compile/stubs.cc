@@ -1,20 +1,10 @@
-// The seams between guest and host: entry stubs, host stubs, the safepoint stub. See abi/registers.h for the convention that the guest's side
-// follows; the host's side is the System V one.
-//
-// Entry stub's frame (so that a backtrace can tell it apart, and a trap can leave through it):
-//   [rbp + 8] return to C++   [rbp] caller's rbp   [rbp - 8] 0   [rbp - 16 .. -48] rbx r12 r13 r14 r15   <- rsp saved for trapExit
-//
-// Stubs depend on the shape of a signature only (i32, i64 or reference, f32, f64, v128), so there are few; they live as long as the process.
-#include <map>
-#include <mutex>
-#include <string>
-
+// From the guest into the host: host stubs, the safepoint, allocation and throw stubs. See abi/registers.h for the convention that the
+// guest's side follows; the host's side is the System V one. The other way is entry_stubs.cc.
+#include "runtime/compile/abi/entry.h"
 #include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/trap_reason.h"
-#include "runtime/compile/baseline/frame.h"
-#include "runtime/compile/baseline/operand.h"
 #include "runtime/compile/compile.h"
-#include "runtime/compile/x64/assembler.h"
+#include "runtime/compile/stub_registry.h"
 
 namespace wattle::compile {
 
@@ -34,86 +24,24 @@ using x64::w32;
 using x64::w64;
 using x64::Xmm;
 
-constexpr Gpr kSaved[] = {Gpr::rbx, Gpr::r12, Gpr::r13, Gpr::r14, Gpr::r15};
-
-char letterOf(frontend::ValType t) { return "iIfFv"[static_cast<int>(typeOf(t))]; }
-
-std::string shapeOf(const frontend::FuncType& type) {
-  std::string shape;
-  for (auto t : type.params) shape += letterOf(t);
-  shape += ':';
-  for (auto t : type.results) shape += letterOf(t);
-  return shape;
+// Where a backtrace goes on when the host calls the guest again. Clobbers rax.
+void noteExit(x64::Assembler& as) {
+  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+  as.mov(w64, Gpr::rax, Mem(Gpr::rax, offsetof(abi::VMStoreContext, activation)));
+  as.mov(w64, Mem(Gpr::rax, offsetof(abi::VMActivation, exitFrame)), Gpr::rbp);
 }
 
-int32_t valueOffset(size_t i) { return static_cast<int32_t>(i * sizeof(abi::RawValue)); }
-
-// Between memory and a vector register, as wide as the type.
-void loadXmm(x64::Assembler& as, Type type, Xmm dst, const Mem& src) {
-  if (type == Type::F32) as.movss(dst, src);
-  else if (type == Type::F64) as.movsd(dst, src);
-  else as.movups(dst, src);
-}
-void storeXmm(x64::Assembler& as, Type type, const Mem& dst, Xmm src) {
-  if (type == Type::F32) as.movss(dst, src);
-  else if (type == Type::F64) as.movsd(dst, src);
-  else as.movups(dst, src);
-}
-void copyValue(x64::Assembler& as, Type type, const Mem& dst, const Mem& src) {
-  if (type == Type::V128) {
-    as.movups(Xmm::xmm15, src);
-    as.movups(dst, Xmm::xmm15);
-  } else {
-    as.mov(w64, Gpr::r11, src);
-    as.mov(w64, dst, Gpr::r11);
-  }
-}
-
-void leaveEntry(x64::Assembler& as) {
-  as.lea(w64, Gpr::rsp, Mem(Gpr::rbp, -48));
-  for (size_t i = std::size(kSaved); i-- > 0;) as.pop(kSaved[i]);
-  as.add(w64, Gpr::rsp, 8);
-  as.pop(Gpr::rbp);
-  as.ret();
-}
-
-void emitEntryStub(x64::Assembler& as, const frontend::FuncType& type) {
-  constexpr Gpr kValues = Gpr::r12;   // survives the call
-  as.ensure(512 + 64 * (type.params.size() + type.results.size()));
-  as.push(Gpr::rbp);
-  as.mov(w64, Gpr::rbp, Gpr::rsp);
-  as.push(0);
-  for (Gpr r : kSaved) as.push(r);
-  as.mov(w64, Mem(Gpr::rcx), Gpr::rsp);
-  as.mov(w64, Gpr::rax, Gpr::rdi);
-  as.mov(w64, kContext, Gpr::rsi);
-  as.mov(w64, kValues, Gpr::rdx);
-  as.zero(kMemoryBase);               // no guest calls: see emitHostStub
-  ResultPlaces results(type);
-  if (results.area) as.sub(w64, Gpr::rsp, static_cast<int32_t>(results.area));
-  if (results.inMemory) as.mov(w64, Gpr::rdi, Gpr::rsp);
-  if (uint32_t bytes = ArgumentPlaces::stackBytes(type)) as.sub(w64, Gpr::rsp, static_cast<int32_t>(bytes));
-  ArgumentPlaces arguments(type);
-  for (size_t i = 0; i < type.params.size(); ++i) {
-    Type t = typeOf(type.params[i]);
-    ArgumentPlace place = arguments.next(type.params[i]);
-    Mem value(kValues, valueOffset(i));
-    if (place.where == ArgumentPlace::Integer) as.mov(t == Type::I32 ? w32 : w64, place.gpr(), value);
-    else if (place.where == ArgumentPlace::Float) loadXmm(as, t, place.xmm(), value);
-    else copyValue(as, t, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), value);
-  }
-  as.call(Gpr::rax);
-  ResultPlaces places(type);
-  for (size_t i = 0; i < type.results.size(); ++i) {
-    Type t = typeOf(type.results[i]);
-    ResultPlace place = places.next(type.results[i]);
-    Mem value(kValues, valueOffset(i));
-    if (place.where == ResultPlace::Integer) as.mov(w64, value, static_cast<Gpr>(place.reg));
-    else if (place.where == ResultPlace::Float) storeXmm(as, t, value, static_cast<Xmm>(place.reg));
-    else copyValue(as, t, value, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)));
-  }
-  as.zero(Gpr::rax);
-  leaveEntry(as);
+// A host function failed; why is in eax.
+void emitHostFailure(x64::Assembler& as) {
+  as.cmp(w32, Gpr::rax, static_cast<int32_t>(abi::TrapReason::UncaughtException));
+  x64::ShortJump trap = as.jccShort(x64::Cond::ne);
+  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+  as.mov(w64, Gpr::rax, Mem(Gpr::rax, offsetof(abi::VMStoreContext, pendingException)));
+  as.mov(w64, Gpr::r11, Mem(kContext, offsetof(abi::VMContext, builtins)));
+  as.call(Mem(Gpr::r11, offsetof(abi::BuiltinTable, throwStub)));
+  as.bind(trap);
+  as.ud2();
+  as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
 }
 
 // The context of the calling guest comes in r14 (call sequences through the import table or a reference leave it there).
@@ -134,8 +62,7 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
     else if (place.where == ArgumentPlace::Float) storeXmm(as, t, value, place.xmm());
     else copyValue(as, t, value, Mem(Gpr::rbp, 16 + static_cast<int32_t>(place.offset)));
   }
-  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, storeContext)));
-  as.mov(w64, Mem(Gpr::rax, offsetof(abi::VMStoreContext, exitFrame)), Gpr::rbp);
+  noteExit(as);
   as.mov(w64, Gpr::rdi, kContext);
   as.mov(w64, Gpr::rsi, Gpr::rsp);
   as.mov(w64, Gpr::rdx, kMemoryBase);
@@ -157,15 +84,38 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
   as.leave();
   as.ret(static_cast<uint16_t>(ArgumentPlaces::stackBytes(type)));
   as.bind(failed);
-  as.cmp(w32, Gpr::rax, static_cast<int32_t>(abi::TrapReason::UncaughtException));
-  x64::ShortJump trap = as.jccShort(x64::Cond::ne);
-  as.mov(w64, Gpr::rax, Mem(kContext, offsetof(abi::VMContext, storeContext)));
-  as.mov(w64, Gpr::rax, Mem(Gpr::rax, offsetof(abi::VMStoreContext, pendingException)));
-  as.mov(w64, Gpr::r11, Mem(kContext, offsetof(abi::VMContext, builtins)));
-  as.call(Mem(Gpr::r11, offsetof(abi::BuiltinTable, throwStub)));
-  as.bind(trap);
-  as.ud2();
-  as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
+  emitHostFailure(as);
+}
+
+// For host functions whose arguments are in registers and that have at most one result: all stays where it is, and the HostFrame is one more
+// integer argument after the `integers` that there are.
+void emitTypedHostStub(x64::Assembler& as, unsigned integers) {
+  constexpr int32_t kFrame = -static_cast<int32_t>(sizeof(abi::HostFrame));
+  static_assert(kFrame + static_cast<int32_t>(offsetof(abi::HostFrame, host)) == baseline::kContextSlot);
+  constexpr int32_t kStatus = kFrame + static_cast<int32_t>(offsetof(abi::HostFrame, status));
+  as.ensure(512);
+  as.push(Gpr::rbp);
+  as.mov(w64, Gpr::rbp, Gpr::rsp);
+  as.sub(w64, Gpr::rsp, 48);
+  as.mov(w64, Mem(Gpr::rbp, baseline::kContextSlot), kContext);
+  as.mov(w64, Mem(Gpr::rbp, kFrame + static_cast<int32_t>(offsetof(abi::HostFrame, caller))), kMemoryBase);
+  as.mov(w64, Mem(Gpr::rbp, kStatus), 0);
+  noteExit(as);
+  if (integers < abi::kIntegerArguments) {
+    as.lea(w64, baseline::kIntegerArgumentRegs[integers], Mem(Gpr::rbp, kFrame));
+  } else {
+    as.lea(w64, Gpr::rax, Mem(Gpr::rbp, kFrame));
+    as.mov(w64, Mem(Gpr::rsp), Gpr::rax);
+  }
+  as.call(Mem(kContext, static_cast<int32_t>(offsetof(abi::VMHostContext, thunk))));
+  as.cmp(w64, Mem(Gpr::rbp, kStatus), 0);
+  x64::Label failed;
+  as.jcc(x64::Cond::ne, failed);
+  as.leave();
+  as.ret();
+  as.bind(failed);
+  as.mov(w64, Gpr::rax, Mem(Gpr::rbp, kStatus));
+  emitHostFailure(as);
 }
 
 constexpr Gpr kVolatile[] = {Gpr::rax, Gpr::rcx, Gpr::rdx, Gpr::rsi, Gpr::rdi, Gpr::r8, Gpr::r9, Gpr::r10};
@@ -246,55 +196,16 @@ void emitThrowStub(x64::Assembler& as) {
   as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
 }
 
-// Resumed by the fault hook with rsp as the entry stub saved it and the reason in rax.
-void emitTrapExit(x64::Assembler& as) {
-  as.ensure(128);
-  as.lea(w64, Gpr::rbp, Mem(Gpr::rsp, 48));
-  leaveEntry(as);
-}
-
-struct Registry {
-  std::mutex mutex;
-  std::map<std::string, codecache::CodeRef> stubs;
-};
-
-// Never destroyed: code that runs at exit may still trap.
-Registry& registry() {
-  static Registry* instance = new Registry;
-  return *instance;
-}
-
-template <class Emit>
-const void* stub(const std::string& key, codecache::RangeKind kind, Emit&& emit) {
-  Registry& all = registry();
-  std::lock_guard lock(all.mutex);
-  auto& slot = all.stubs[key];
-  if (slot) return slot->code();
-  x64::Assembler as(1024);
-  emit(as);
-  auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(as.size()));
-  if (!block) {
-    all.stubs.erase(key);
-    return nullptr;
-  }
-  std::memcpy((*block)->writable(), as.data(), as.size());
-  codecache::CodeRange range;
-  range.kind = static_cast<uint32_t>(kind) & 15;
-  (*block)->publish({range});
-  slot = std::move(*block);
-  return slot->code();
-}
-
 }  // namespace
-
-EntryStub entryStub(const frontend::FuncType& type) {
-  return reinterpret_cast<EntryStub>(const_cast<void*>(
-      stub("entry " + shapeOf(type), codecache::RangeKind::EntryStub, [&](x64::Assembler& as) { emitEntryStub(as, type); })));
-}
 
 const void* hostStub(const frontend::FuncType& type, HostEntry entry) {
   std::string key = "host " + std::to_string(reinterpret_cast<uintptr_t>(entry)) + " " + shapeOf(type);
   return stub(key, codecache::RangeKind::HostStub, [&](x64::Assembler& as) { emitHostStub(as, type, entry); });
+}
+
+const void* typedHostStub(unsigned integers) {
+  return stub("typed host " + std::to_string(integers), codecache::RangeKind::HostStub,
+              [&](x64::Assembler& as) { emitTypedHostStub(as, integers); });
 }
 
 const void* safepointStub() {
@@ -307,12 +218,6 @@ const void* throwStub() {
 
 const void* allocationStub() {
   return stub("allocation", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitAllocationStub(as); });
-}
-
-const void* trapExit() {
-  static const void* const code =
-      stub("trap exit", codecache::RangeKind::Helper, [](x64::Assembler& as) { emitTrapExit(as); });
-  return code;
 }
 
 }  // namespace wattle::compile

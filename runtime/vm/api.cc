@@ -9,6 +9,7 @@
 #include "runtime/vm/instance.h"
 #include "runtime/vm/module.h"
 #include "runtime/vm/store.h"
+#include "runtime/vm/traps.h"
 #include "runtime/vm/types.h"
 #include "runtime/vm/values.h"
 #include "sandbox/signals.h"
@@ -162,6 +163,14 @@ Result<void> Store::addFuel(uint64_t units) {
   return {};
 }
 
+Result<void> Store::consumeFuel(uint64_t units) {
+  auto left = fuel();
+  if (!left) return std::unexpected(std::move(left.error()));
+  if (*left < units) return std::unexpected(vm::trapError(abi::TrapReason::OutOfFuel));
+  impl_->context().fuel += static_cast<int64_t>(units);
+  return {};
+}
+
 Result<uint64_t> Store::fuel() const {
   if (!impl_->engine().config.fuel) return std::unexpected(Error::make(ErrorKind::Argument, "Config::fuel is off"));
   int64_t fuel = impl_->context().fuel;
@@ -185,7 +194,17 @@ Result<std::shared_ptr<void>> Store::externValue(const Val& value) const {
   return impl_->externs().value(value.ref());
 }
 
-void Store::setData(std::shared_ptr<void> data) { impl_->data = std::move(data); }
+void Store::setData(std::shared_ptr<void> data) {
+  impl_->data = std::move(data);
+  impl_->dataType = nullptr;
+}
+void Store::setTypedData(std::shared_ptr<void> data, const std::type_info& type) {
+  impl_->data = std::move(data);
+  impl_->dataType = &type;
+}
+void* Store::typedData(const std::type_info& type) const {
+  return impl_->dataType && *impl_->dataType == type ? impl_->data.get() : nullptr;
+}
 void* Store::data() const { return impl_->data.get(); }
 void Store::collect() { impl_->collect(true); }
 size_t Store::objectCount() const { return impl_->objectCount(); }
@@ -196,7 +215,7 @@ RootScope::~RootScope() { store_.unpinTo(mark_); }
 // --- Caller
 // -----------------------------------------------------------------------------------------------------------
 
-Store& Caller::store() const { return *state_->store.api; }
+Store& Caller::store() const { return *state_->store->api; }
 
 std::optional<Extern> Caller::get(std::string_view exportName) const {
   return state_->instance ? state_->instance->exported(exportName) : std::nullopt;
@@ -211,6 +230,6 @@ std::optional<Memory> Caller::memory() const {
   return Memory(state_->instance->memory(0));
 }
 
-void* Caller::data() const { return state_->store.data.get(); }
+void* Caller::data() const { return state_->store->data.get(); }
 
 }  // namespace wattle

@@ -39,6 +39,7 @@ int64_t memoryGrow(VMContext* context, uint32_t memory, uint64_t deltaPages) {
 uint32_t memoryFill(VMContext* context, uint32_t memory, uint64_t dst, uint32_t value, uint64_t n) {
   Memory& m = *Instance::of(context)->memory(memory);
   if (!m.contains(dst, n)) return status(TrapReason::MemoryOutOfBounds);
+  if (!charge(context, n)) return status(TrapReason::OutOfFuel);
   if (n) std::memset(m.base + dst, static_cast<int>(value & 0xff), n);
   return 0;
 }
@@ -47,24 +48,30 @@ uint32_t memoryCopy(VMContext* context, uint64_t memories, uint64_t dst, uint64_
   Memory& to = *Instance::of(context)->memory(low(memories));
   Memory& from = *Instance::of(context)->memory(high(memories));
   if (!to.contains(dst, n) || !from.contains(src, n)) return status(TrapReason::MemoryOutOfBounds);
+  if (!charge(context, n)) return status(TrapReason::OutOfFuel);
   copyBytes(to.base + dst, from.base + src, n);
   return 0;
 }
 
 uint32_t memoryInit(VMContext* context, uint64_t memorySegment, uint64_t dst, uint64_t src, uint64_t n) {
-  return status(
-      initMemory(context, low(memorySegment), Instance::of(context)->dataSegment(high(memorySegment)), dst, src, n));
+  auto data = Instance::of(context)->dataSegment(high(memorySegment));
+  if (within(src, n, data.size()) && !charge(context, n)) return status(TrapReason::OutOfFuel);
+  return status(initMemory(context, low(memorySegment), data, dst, src, n));
 }
 
 void dataDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dropData(segment); }
 
 int64_t tableGrow(VMContext* context, uint32_t table, uint64_t init, uint64_t delta) {
-  return Instance::of(context)->table(table)->grow(delta, init);
+  const int64_t old = Instance::of(context)->table(table)->grow(delta, init);
+  // It cannot fail for want of fuel; what is owed ends the guest at its next block.
+  if (old >= 0 && Instance::of(context)->code().settings().fuel) context->storeContext->fuel += static_cast<int64_t>(delta / 8);
+  return old;
 }
 
 uint32_t tableFill(VMContext* context, uint32_t table, uint64_t dst, uint64_t value, uint64_t n) {
   Table& t = *Instance::of(context)->table(table);
   if (!t.contains(dst, n)) return status(TrapReason::TableOutOfBounds);
+  if (!charge(context, n * 8)) return status(TrapReason::OutOfFuel);
   std::fill_n(t.elements + dst, n, value);
   return 0;
 }
@@ -73,11 +80,14 @@ uint32_t tableCopy(VMContext* context, uint64_t tables, uint64_t dst, uint64_t s
   Table& to = *Instance::of(context)->table(low(tables));
   Table& from = *Instance::of(context)->table(high(tables));
   if (!to.contains(dst, n) || !from.contains(src, n)) return status(TrapReason::TableOutOfBounds);
+  if (!charge(context, n * 8)) return status(TrapReason::OutOfFuel);
   copyBytes(to.elements + dst, from.elements + src, n * sizeof(uint64_t));
   return 0;
 }
 
 uint32_t tableInit(VMContext* context, uint64_t tableSegment, uint64_t dst, uint64_t src, uint64_t n) {
+  const uint64_t count = Instance::of(context)->elementCount(high(tableSegment));
+  if (within(src, n, count) && !charge(context, n * 8)) return status(TrapReason::OutOfFuel);
   return status(initTable(context, low(tableSegment), high(tableSegment), dst, src, n));
 }
 
@@ -156,6 +166,15 @@ uint32_t safepoint(VMContext* context, uintptr_t stackPointer) {
 }
 
 }  // namespace
+
+bool charge(VMContext* context, uint64_t bytes) {
+  if (!Instance::of(context)->code().settings().fuel) return true;
+  int64_t& fuel = context->storeContext->fuel;
+  const auto units = static_cast<int64_t>(bytes / 64);
+  if (fuel > -units) return false;
+  fuel += units;
+  return true;
+}
 
 TrapReason initMemory(VMContext* context, uint32_t memory, std::span<const uint8_t> data, uint64_t dst, uint64_t src,
                       uint64_t n) {

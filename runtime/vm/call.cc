@@ -7,6 +7,7 @@
 #include <memory>
 #include <type_traits>
 
+#include "runtime/codecache/code_cache.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -15,17 +16,14 @@
 
 namespace wattle::vm {
 
-[[gnu::tls_model("initial-exec")]] constinit thread_local ThreadState* currentThreadState = nullptr;
+[[gnu::tls_model("initial-exec")]] constinit thread_local abi::VMThread* currentThread = nullptr;
 
 namespace {
 
-// Stack that host functions may count on, whatever the guest has used.
-constexpr uintptr_t kHostReserve = 128 << 10;
-
 struct ThreadStateOwner {
   ~ThreadStateOwner() {
-    delete currentThreadState;
-    currentThreadState = nullptr;
+    delete static_cast<ThreadState*>(currentThread);
+    currentThread = nullptr;
   }
   bool used = false;
 };
@@ -35,56 +33,108 @@ thread_local ThreadStateOwner threadStateOwner;
 
 ThreadState& makeThreadState() {
   threadStateOwner.used = true;  // so that its destructor runs at the thread's end
-  currentThreadState = new ThreadState;
-  currentThreadState->stackFloor = sandbox::currentStackEnd() + kHostReserve;
-  return *currentThreadState;
+  auto* state = new ThreadState;
+  state->stackFloor = sandbox::currentStackEnd() + kHostReserve;
+  currentThread = state;
+  return *state;
+}
+
+Error hostException(const char* what) {
+  Error error = trapError(abi::TrapReason::HostError);
+  if (what) error.message += fmt::format(": {}", what);
+  return error;
 }
 
 namespace {
 
-// The lowest stack pointer for a call that starts at this one.
-inline uintptr_t stackLimitFor(const ThreadState& thread, const Store& store, uintptr_t stackPointer) {
-  uintptr_t most = store.engine().config.maxStackBytes;
-  return std::max(thread.stackFloor, stackPointer > most ? stackPointer - most : 0);
+Error goneError() { return Error::make(ErrorKind::Argument, "the store of this function is gone"); }
+Error cacheFullError() { return Error::make(ErrorKind::Resource, "the code cache is full"); }
+
+// --- entry ---------------------------------------------------------------------------------------------------------
+
+// Entry code is not sure of the stack limit. A callback may also hand the store to another thread and wait for it: a
+// call from there has another stack.
+abi::VMThread* prepare(abi::VMActivation* activation) noexcept {
+  ThreadState& thread = threadState();
+  auto* store = static_cast<Store*>(activation->store->store);
+  if (!store) {
+    activation->reason = static_cast<uint64_t>(abi::TrapReason::HostError);
+    thread.hostError = std::make_unique<Error>(goneError());
+    return nullptr;
+  }
+  if (!activation->store->activation) {
+    store->setStackFor(thread, activation->stackPointer);
+  } else if (activation->store->stackThread != &thread) {
+    activation->lender = activation->store->stackThread;
+    activation->lenderLimit = store->stackLimit();
+    store->setStackFor(thread, activation->stackPointer);
+  }
+  return &thread;
 }
 
-// Before an outermost call: is the limit that stands there good for this stack pointer?
-inline void prepareStackLimit(ThreadState& thread, Store& store, uintptr_t stackPointer) {
-  uintptr_t most = store.engine().config.maxStackBytes;
-  uintptr_t limit = store.context().stackLimit.load(std::memory_order_relaxed);
-  uintptr_t room = stackPointer - limit;  // huge when the limit is above, as for an interrupt
-  if (limit >= thread.stackFloor && room <= most && (room >= most - most / 4 || limit == thread.stackFloor)) [[likely]]
-    return;
-  store.setStackLimit(stackLimitFor(thread, store, stackPointer));
+void restore(abi::VMActivation* activation) noexcept {
+  activation->store->stackThread = activation->lender;
+  activation->store->entryLimit = 0;  // what is prepared is for this thread's stack
+  if (auto* store = static_cast<Store*>(activation->store->store)) store->setStackLimit(activation->lenderLimit);
 }
 
-// A callback may hand the store to another thread and wait for it: a call from there has another stack.
-class BorrowedStackLimit {
- public:
-  BorrowedStackLimit(ThreadState& thread, Store& store, uintptr_t stackPointer) : store_(store) {
-    if (store.stackThread == &thread) [[likely]]
-      return;
-    thread_ = store.stackThread;
-    limit_ = store.stackLimit();
-    store.stackThread = &thread;
-    store.setStackLimit(stackLimitFor(thread, store, stackPointer));
-  }
-  ~BorrowedStackLimit() {
-    if (!thread_) [[likely]]
-      return;
-    store_.stackThread = thread_;
-    store_.setStackLimit(limit_);
-  }
+inline Result<void> enter(Store& store, compile::EntryStub stub, const void* code, abi::VMContext* context,
+                          abi::RawValue* values) {
+  abi::VMActivation activation;
+  activation.code = code;
+  activation.context = context;
+  activation.store = &store.context();
+  activation.values = values;
+  activation.reason = 0;
+  activation.lender = nullptr;
+  stub(&activation);
+  if (activation.reason == 0) [[likely]]
+    return {};
+  return std::unexpected(failure(activation));
+}
 
- private:
-  Store& store_;
-  const ThreadState* thread_ = nullptr;
-  uintptr_t limit_ = 0;
-};
+compile::EntryStub entryStubFor(const TypeEntry& entry) {
+  auto stub = entry.entryStub.load(std::memory_order_acquire);
+  if (stub) [[likely]]
+    return stub;
+  stub = compile::entryStub(entry.type.func, entrySupport());
+  entry.entryStub.store(stub, std::memory_order_release);
+  return stub;
+}
 
-Error failure(ThreadState& thread, Store& store, abi::TrapReason reason) {
+}  // namespace
+
+const compile::EntrySupport& entrySupport() {
+  static const compile::EntrySupport support = [] {
+    compile::EntrySupport s;
+    auto* threadPointer = static_cast<const char*>(__builtin_thread_pointer());
+    s.threadOffset = static_cast<int32_t>(reinterpret_cast<const char*>(&currentThread) - threadPointer);
+    s.prepareStub = compile::prepareStub(prepare);
+    s.restore = restore;
+    return s;
+  }();
+  return support;
+}
+
+// A trap leaves a block of code that has been charged for as a whole: gives back what it did not execute.
+static void giveFuelBack(const ThreadState& thread) {
+  if (thread.frameCount == 0) return;
+  const RawFrame& frame = thread.frames[0];
+  Instance& instance = *Instance::of(frame.context);
+  if (!instance.code().settings().fuel) return;
+  auto hit = codecache::CodeCache::process().lookup(frame.pc);
+  if (!hit || !hit.range) return;
+  const Module& module = instance.module();
+  frame.context->storeContext->fuel -= static_cast<int64_t>(
+      compile::fuelAhead(module.info(), module.bytes(), instance.code().settings(), hit.range->index, hit.offset - hit.range->start));
+}
+
+Error failure(const abi::VMActivation& activation) {
+  ThreadState& thread = threadState();
+  giveFuelBack(thread);
+  auto reason = static_cast<abi::TrapReason>(activation.reason);
   if (reason == abi::TrapReason::UncaughtException) {
-    Error error = uncaught(*Exception::from(std::exchange(store.context().pendingException, nullptr)));
+    Error error = uncaught(*Exception::from(std::exchange(activation.store->pendingException, nullptr)));
     error.backtrace = symbolize(thread.frames, thread.frameCount);
     return error;
   }
@@ -100,39 +150,16 @@ Error failure(ThreadState& thread, Store& store, abi::TrapReason reason) {
   return error;
 }
 
-inline Result<void> enter(Store& store, compile::EntryStub stub, const void* code, abi::VMContext* context,
-                          abi::RawValue* values) {
-  ThreadState& thread = threadState();
-  Activation activation;
-  activation.previous = thread.top;
-  activation.store = &store;
-  activation.outerExitFrame = thread.top ? thread.top->store->context().exitFrame : 0;
-  auto stackPointer = reinterpret_cast<uintptr_t>(__builtin_frame_address(0));
-  if (store.depth == 0) {
-    prepareStackLimit(thread, store, stackPointer);
-    store.stackThread = &thread;
+abi::TrapReason holdHostError(Store& store, Error&& error) {
+  if (Exception* exception = exceptionOf(error, store)) {
+    store.context().pendingException = exception;  // which the host stub throws before anything else runs
+    return abi::TrapReason::UncaughtException;
   }
-  BorrowedStackLimit borrowed(thread, store, stackPointer);
-  uintptr_t exitFrame = store.context().exitFrame;
-  ++store.depth;
-  thread.top = &activation;
-  uint64_t reason = stub(code, context, values, &activation.savedStackPointer);
-  thread.top = activation.previous;
-  --store.depth;
-  store.context().exitFrame = exitFrame;
-  if (reason == 0) [[likely]]
-    return {};
-  return std::unexpected(failure(thread, store, static_cast<abi::TrapReason>(reason)));
+  threadState().hostError = std::make_unique<Error>(std::move(error));
+  return abi::TrapReason::HostError;
 }
 
-compile::EntryStub entryStubFor(const TypeEntry& entry) {
-  auto stub = entry.entryStub.load(std::memory_order_acquire);
-  if (stub) [[likely]]
-    return stub;
-  stub = compile::entryStub(entry.type.func);
-  entry.entryStub.store(stub, std::memory_order_release);
-  return stub;
-}
+namespace {
 
 // A few values without the heap.
 class ValBuffer {
@@ -155,16 +182,10 @@ class ValBuffer {
   std::vector<Val> heap_;
 };
 
-Error hostException(const char* what) {
-  Error error = trapError(abi::TrapReason::HostError);
-  if (what) error.message += fmt::format(": {}", what);
-  return error;
-}
-
 // Runs the callback; nothing it throws gets past.
 Result<void> callback(HostFunction& host, Instance* instance, std::span<const Val> arguments, std::span<Val> results) {
   Store& store = *host.store();
-  Caller::State state{store, instance};
+  Caller::State state{&store, instance};
   Caller caller(state);
   size_t mark = store.pinMark();
   host.retain();
@@ -208,20 +229,14 @@ uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMCo
   auto result = runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values);
   if (result) [[likely]]
     return 0;
-  if (Exception* exception = exceptionOf(result.error(), *host.store())) {
-    host.store()->context().pendingException = exception;   // which the host stub throws before anything else runs
-    return static_cast<uint32_t>(abi::TrapReason::UncaughtException);
-  }
-  threadState().hostError = std::make_unique<Error>(std::move(result.error()));
-  return static_cast<uint32_t>(abi::TrapReason::HostError);
+  return static_cast<uint32_t>(holdHostError(*host.store(), std::move(result.error())));
 }
-
-Error goneError() { return Error::make(ErrorKind::Argument, "the store of this function is gone"); }
-Error cacheFullError() { return Error::make(ErrorKind::Resource, "the code cache is full"); }
 
 }  // namespace
 
-const void* hostStubFor(uint32_t typeId) {
+const void* hostStubFor(const HostDefinition& definition) {
+  if (definition.thunk) return compile::typedHostStub(definition.integers);
+  const uint32_t typeId = definition.type.id;
   const TypeEntry& entry = TypeRegistry::process().entry(typeId);
   const void* stub = entry.hostStub.load(std::memory_order_acquire);
   if (stub) return stub;

@@ -86,18 +86,19 @@ __attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t fro
 }  // namespace
 
 bool Store::scanStack(Tracer& tracer) {
-  if (depth == 0) return true;
-  uintptr_t outermost = 0;
-  unsigned found = 0;
-  for (const Activation* a = threadState().top; a; a = a->previous) {
-    if (a->store != this) continue;
-    outermost = reinterpret_cast<uintptr_t>(a);
-    ++found;
+  const abi::VMActivation* outermost = nullptr;
+  unsigned mine = 0, all = 0;
+  for (const auto* a = threadState().top; a; a = a->previous) {
+    if (a->store != &context()) continue;
+    outermost = a;
+    ++mine;
   }
-  if (found != depth) return false;
+  for (const auto* a = context().activation; a; a = a->outer) ++all;
+  if (mine != all) return false;
+  if (!outermost) return true;
   std::jmp_buf registers;  // low in this frame; glibc leaves rbx, r12 to r15 in it as they are
   setjmp(registers);
-  searchWords(reinterpret_cast<uintptr_t>(&registers), outermost, tracer);
+  searchWords(reinterpret_cast<uintptr_t>(&registers), outermost->stackPointer + abi::kEntryFrameBytes, tracer);
   return true;
 }
 
@@ -123,7 +124,7 @@ void Store::collect(bool releasePins) {
   Tracer tracer(*this);
   if (!scanStack(tracer)) return;
   collecting_ = true;
-  if (releasePins && scopes_ == 0) unpin(0);
+  if (releasePins && scopes_ == 0 && !context().activation) unpin(0);
   for (Object* o = objects_; o; o = o->next_) {
     if (o->handles_ != 0 || o->pinned_) tracer.mark(o);
   }
@@ -213,15 +214,20 @@ void Store::pin(uint64_t reference, RefKind kind) {
                          : Exception::from(reference);
     if (object->pinned_) return;
     object->pinned_ = true;
-    pins_.push_back({object, 0});
+    addPin({object, 0});
   } else if (externs_.contains(reference)) {
     auto& slot = externs_.slots_[reference >> 3];
     if (slot.pinned) return;
     slot.pinned = true;
-    pins_.push_back({nullptr, static_cast<uint32_t>(reference)});
+    addPin({nullptr, static_cast<uint32_t>(reference)});
   } else if (kind != RefKind::Exn && (reference & (abi::kGcAlignment - 1)) == 0) {
-    pins_.push_back({nullptr, static_cast<uint32_t>(reference)});
+    addPin({nullptr, static_cast<uint32_t>(reference)});
   }
+}
+
+void Store::addPin(const Pin& pin) {
+  pins_.push_back(pin);
+  context().pins = pins_.size();
 }
 
 void Store::unpin(size_t mark) {
@@ -231,6 +237,7 @@ void Store::unpin(size_t mark) {
     else if ((pin.word & 7) == 2) externs_.slots_[pin.word >> 3].pinned = false;
   }
   pins_.resize(mark);
+  context().pins = mark;
 }
 
 }  // namespace wattle::vm

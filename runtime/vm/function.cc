@@ -25,28 +25,41 @@ std::string Function::name() const {
 
 Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(const FuncType& type, HostCallback callback,
                                                                    std::string name) {
+  detail::HostSpec spec;
+  spec.params = type.params;
+  spec.results = type.results;
+  spec.boxed = std::move(callback);
+  return make(std::move(spec), std::move(name));
+}
+
+Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(detail::HostSpec&& spec, std::string name) {
   auto definition = std::make_shared<HostDefinition>();
-  auto signature = fromApi(type);
+  auto signature = fromApi(FuncType{{spec.params.begin(), spec.params.end()}, {spec.results.begin(), spec.results.end()}});
   if (!signature) return std::unexpected(signature.error());
   auto interned = TypeRegistry::process().internFunc(*signature);
   if (!interned) return std::unexpected(interned.error());
   definition->type = std::move(*interned);
   definition->signature = std::move(*signature);
-  definition->callback = std::move(callback);
+  definition->callback = std::move(spec.boxed);
+  definition->thunk = spec.thunk;
+  definition->integers = spec.integers;
+  definition->callable = std::move(spec.callable);
   definition->name = std::move(name);
   return definition;
 }
 
 HostFunction::HostFunction(Store& store, std::shared_ptr<const HostDefinition> definition, const void* code)
     : Object(store), type_(definition->type.group), definition_(std::move(definition)) {
-  context_.storeContext = &store.context();
-  context_.builtins = &builtinTable();
-  context_.hostFunction = this;
-  reference_ = {code, &context_, definition_->type.id, ~0u};
+  context_.head.storeContext = &store.context();
+  context_.head.builtins = &builtinTable();
+  context_.head.hostFunction = this;
+  context_.thunk = definition_->thunk;
+  context_.callable = definition_->callable.get();
+  reference_ = {code, &context_.head, definition_->type.id, ~0u};
 }
 
 Result<HostFunction*> HostFunction::create(Store& store, std::shared_ptr<const HostDefinition> definition) {
-  const void* code = hostStubFor(definition->type.id);
+  const void* code = hostStubFor(*definition);
   if (!code) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
   store.engine().heap.made(sizeof(HostFunction));
   return new HostFunction(store, std::move(definition), code);

@@ -11,7 +11,7 @@
 #include <memory>
 #include <string>
 
-#include "runtime/compile/abi/vmcontext.h"
+#include "runtime/compile/abi/entry.h"
 #include "runtime/vm/object.h"
 #include "runtime/vm/type_registry.h"
 #include "wattle/wattle.hpp"
@@ -42,9 +42,15 @@ struct HostDefinition {
   frontend::FuncType signature;  // canonical
   HostCallback callback;
   std::string name;
+  // Of one whose arguments stay in registers (wattle/typed.hpp): also a function of the System V convention, with so many integer
+  // arguments, and what it works on. The callback is for calls by the host.
+  const void* thunk = nullptr;
+  unsigned integers = 0;
+  std::shared_ptr<void> callable;
 
   static Result<std::shared_ptr<const HostDefinition>> make(const FuncType& type, HostCallback callback,
                                                             std::string name);
+  static Result<std::shared_ptr<const HostDefinition>> make(detail::HostSpec&& spec, std::string name);
 };
 
 class HostFunction final : public Object {
@@ -61,7 +67,7 @@ class HostFunction final : public Object {
 
  private:
   HostFunction(Store& store, std::shared_ptr<const HostDefinition> definition, const void* code);
-  abi::VMContext context_{};
+  abi::VMHostContext context_{};
   abi::VMFuncRef reference_{};
   GroupRef type_;
   std::shared_ptr<const HostDefinition> definition_;

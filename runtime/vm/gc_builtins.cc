@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/compile/abi/trap_reason.h"
+#include "runtime/vm/builtins.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
 
@@ -66,8 +67,15 @@ uint64_t allocateObject(VMContext* context) {
   return heap ? heap->allocate(cells.gcRequest) : 0;
 }
 
+// Is charged before it is known whether the segment has as much.
+bool chargeElements(VMContext* context, uint64_t typeSegment, uint64_t n) {
+  const uint32_t id = Instance::of(context)->module().typeIds()[low(typeSegment)];
+  return charge(context, uint64_t{low(n)} << shiftOf(id));
+}
+
 uint32_t arrayNewData(VMContext* context, uint64_t typeSegment, uint64_t offset, uint64_t n) {
   uint64_t array = 0;
+  if (!chargeElements(context, typeSegment, n)) return status(TrapReason::OutOfFuel);
   auto reason = newArrayFromData(*Instance::of(context), low(typeSegment), high(typeSegment), offset,
                                  static_cast<uint32_t>(n), array);
   context->storeContext->gcRequest = array;
@@ -76,6 +84,7 @@ uint32_t arrayNewData(VMContext* context, uint64_t typeSegment, uint64_t offset,
 
 uint32_t arrayNewElem(VMContext* context, uint64_t typeSegment, uint64_t offset, uint64_t n) {
   uint64_t array = 0;
+  if (!chargeElements(context, typeSegment, n)) return status(TrapReason::OutOfFuel);
   auto reason = newArrayFromElements(*Instance::of(context), low(typeSegment), high(typeSegment), offset,
                                      static_cast<uint32_t>(n), array);
   context->storeContext->gcRequest = array;
@@ -90,6 +99,7 @@ uint32_t arrayInitData(VMContext* context, uint64_t segment, uint64_t array, uin
   const uint8_t shift = shiftOf(heap.typeOf(array));
   auto data = instance.dataSegment(low(segment));
   if (!within(src, n << shift, data.size())) return status(TrapReason::MemoryOutOfBounds);
+  if (!charge(context, n << shift)) return status(TrapReason::OutOfFuel);
   if (n) std::memcpy(heap.at<uint8_t>(array, abi::kGcHeader) + (dst << shift), data.data() + src, n << shift);
   return 0;
 }
@@ -99,6 +109,7 @@ uint32_t arrayInitElem(VMContext* context, uint64_t segment, uint64_t array, uin
   Instance& instance = *Instance::of(context);
   if (!within(dst, n, instance.store()->gc()->lengthOf(array))) return status(TrapReason::ArrayOutOfBounds);
   if (!within(src, n, instance.elementCount(low(segment)))) return status(TrapReason::TableOutOfBounds);
+  if (!charge(context, n * 8)) return status(TrapReason::OutOfFuel);
   copyElements(instance, low(segment), array, dst, src, n);
   return 0;
 }
@@ -109,6 +120,7 @@ uint32_t arrayCopy(VMContext* context, uint64_t dstArray, uint64_t dst, uint64_t
   if (!within(dst, n, heap.lengthOf(dstArray)) || !within(src, n, heap.lengthOf(srcArray)))
     return status(TrapReason::ArrayOutOfBounds);
   const uint8_t shift = shiftOf(heap.typeOf(dstArray));
+  if (!charge(context, n << shift)) return status(TrapReason::OutOfFuel);
   std::memmove(heap.at<uint8_t>(dstArray, abi::kGcHeader) + (dst << shift),
                heap.at<uint8_t>(srcArray, abi::kGcHeader) + (src << shift), n << shift);
   return 0;

@@ -3,6 +3,7 @@
 // deadlines are to be set anew.
 #include <pthread.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <csignal>
 #include <map>
@@ -92,6 +93,17 @@ class DeadlineClock {
 };
 
 }  // namespace
+
+// A limit is kept while it leaves at least three quarters of what a guest may use.
+void Store::setStackFor(const abi::VMThread& thread, uintptr_t stackPointer) {
+  const uintptr_t most = maxStackBytes();
+  const uintptr_t limit = std::max(thread.stackFloor, stackPointer > most ? stackPointer - most : 0);
+  abi::VMStoreContext& c = context();
+  c.entryLimit = limit;
+  c.entryLow = limit == thread.stackFloor ? limit : limit + (most - most / 4);
+  c.entrySpan = limit + most - c.entryLow;
+  setStackLimit(limit);
+}
 
 bool Store::setDeadline(std::chrono::nanoseconds fromNow) {
   if (deadline_ != 0) {

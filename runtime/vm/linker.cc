@@ -49,6 +49,15 @@ void Linker::defineFunc(std::string module, std::string name, FuncType type, Hos
   impl_->modules[std::move(module)].insert_or_assign(std::move(name), std::move(definition));
 }
 
+struct LinkerAccess {
+  static Linker::Impl& impl(Linker& linker) { return *linker.impl_; }
+};
+
+void detail::linkHost(Linker& linker, std::string&& module, std::string&& name, HostSpec&& spec) {
+  auto definition = vm::HostDefinition::make(std::move(spec), fmt::format("{}.{}", module, name));
+  LinkerAccess::impl(linker).modules[std::move(module)].insert_or_assign(std::move(name), std::move(definition));
+}
+
 void Linker::defineInstance(std::string module, const Instance& instance) {
   auto& names = impl_->modules[std::move(module)];
   for (auto& [name, value] : instance.exports()) names.insert_or_assign(name, std::move(value));

@@ -30,6 +30,7 @@ class Object {
   }
   // The store, or nullptr when it is gone.
   Store* store() const { return store_; }
+  Store* const* storeCell() const { return &store_; }
 
   // Marks every object this one reaches.
   virtual void trace(Tracer&) {}

@@ -18,6 +18,7 @@ Store::Store(std::shared_ptr<Engine> engine, const StoreLimits& limits)
 
 Store::~Store() {
   closing_ = true;
+  cells_->context.entryLimit = 0;  // so that entry code asks, and is told that the store is gone
   setDeadline(std::chrono::nanoseconds(0));
   cells_->context.store = nullptr;
   Object* all = objects_;

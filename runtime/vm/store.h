@@ -3,14 +3,17 @@
 // Lifetimes are in object.h, the collector in collect.cc, interruption and deadlines in interrupt.cc.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <cstdint>
 #include <memory>
+#include <typeinfo>
 #include <unordered_map>
 #include <vector>
 
 #include "frontend/types.h"
+#include "runtime/compile/abi/entry.h"
 #include "runtime/compile/abi/vmcontext.h"
 #include "runtime/vm/engine.h"
 #include "runtime/vm/gc_heap.h"
@@ -25,7 +28,6 @@ namespace wattle::vm {
 class HostFunction;
 class RootVisitor;
 struct HostDefinition;
-struct ThreadState;
 
 // What other threads may touch, and so outlives the store: InterruptHandle and the deadline clock hold it.
 struct StoreCells {
@@ -78,6 +80,10 @@ class Store {
 
   Engine& engine() const { return *engine_; }
   const StoreLimits& limits() const { return limits_; }
+  size_t maxStackBytes() const {
+    size_t most = engine_->config.maxStackBytes;
+    return limits_.maxStackBytes ? std::min(limits_.maxStackBytes, most) : most;
+  }
   abi::VMStoreContext& context() { return cells_->context; }
   const std::shared_ptr<StoreCells>& cells() const { return cells_; }
   // False while (and after) the store goes: nothing may be made in it any more.
@@ -86,6 +92,7 @@ class Store {
   // The embedder's handle, for Caller::store().
   wattle::Store* api = nullptr;
   std::shared_ptr<void> data;
+  const std::type_info* dataType = nullptr;  // nullptr: untyped
 
   // --- objects ------------------------------------------------------------------------------------------------------
   size_t objectCount() const { return objectCount_ + externs_.count(); }
@@ -114,6 +121,9 @@ class Store {
   }
   void unpinTo(size_t mark) {
     --scopes_;
+    unpinAbove(mark);
+  }
+  void unpinAbove(size_t mark) {
     if (pins_.size() > mark) [[unlikely]]
       unpin(mark);
   }
@@ -128,18 +138,15 @@ class Store {
   GcTypes gcTypes;
   const GcRoots* gcRoots = nullptr;  // innermost
 
-  // --- stack and interruption (interrupt.cc)
-  // ---------------------------------------------------------------------------- Calls from the host into the guest
-  // that have not returned.
-  unsigned depth = 0;
-  // Whose stack the limit is of, while depth is not zero.
-  const ThreadState* stackThread = nullptr;
-  // The limit for a call that starts at this stack pointer, unless the store is interrupted.
+  // --- stack and interruption (interrupt.cc) -------------------------------------------------------------------------
+  // The limit for code that runs on a stack, unless the store is interrupted.
   void setStackLimit(uintptr_t limit) {
     stackLimit_ = limit;
     context().stackLimit.store(limit);
     if (cells_->interrupted.load()) context().stackLimit.store(~uintptr_t{0});
   }
+  // For an outermost call that starts at this stack pointer.
+  void setStackFor(const abi::VMThread& thread, uintptr_t stackPointer);
   uintptr_t stackLimit() const { return stackLimit_; }
   void clearInterrupt() { cells_->interrupted.store(false); }
   // False when the thread that keeps the time cannot be started. 0 takes the deadline back.
@@ -154,6 +161,7 @@ class Store {
     Object* object;  // nullptr: a word
     uint32_t word;   // an external reference, or one to an object of the GC heap
   };
+  void addPin(const Pin& pin);
   void unpin(size_t mark);
   friend bool markRoots(Store& store, RootVisitor& visitor);
   // Every Object's references and every word of the stack. False as scanStack.

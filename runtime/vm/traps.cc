@@ -16,15 +16,16 @@
 //      - the return address tells the kind of the caller (CodeCache::lookup is lock-free): a function goes on the list,
 //      an entry stub ends
 //        the activation, and the walk goes on at the frame where the guest had left the activation before
-//        (Activation::outerExitFrame).
+//        (VMActivation::exitFrame).
 //    The walk stops after ThreadState::kMaxFrames. No lock, no allocation; the only memory written is the thread's own.
-// 4. The hook sets rsp to what the entry stub saved, rax to the reason and rip to the stub's exit. When the handler
-// returns, the stub restores
-//    the host's registers and returns the reason to enter() (call.cc). Only generated code lies in between, so no
-//    destructor is missed.
-// 5. enter() turns reason and frames into an Error (backtrace.cc). The instances still live: nothing has run since.
+// 4. The hook sets rsp to what the entry code saved, rax to the reason, r13 to the activation and rip to the trap exit
+//    (compile/entry_stubs.cc). When the handler returns, that unlinks the activation, restores the host's registers and
+//    returns to who called, who finds the reason in the activation. Only generated code lies in between, so no destructor
+//    is missed.
+// 5. failure() (call.cc) turns reason and frames into an Error (backtrace.cc). The instances still live: nothing has run since.
 #include "runtime/vm/traps.h"
 
+#include <atomic>
 #include <csignal>
 #include <mutex>
 
@@ -41,6 +42,8 @@ namespace {
 using abi::TrapReason;
 using codecache::CodeCache;
 using codecache::RangeKind;
+
+std::atomic<const void*> gTrapExit{nullptr};
 
 struct FrameWalk {
   ThreadState& thread;
@@ -72,9 +75,9 @@ struct FrameWalk {
     if (hit && hit.range && hit.range->kind == static_cast<unsigned>(RangeKind::Function))
       note(fault.pc, fault.context);
     uintptr_t frame = fault.framePointer;
-    for (const Activation* a = thread.top; a && frame; a = a->previous) {
+    for (const abi::VMActivation* a = thread.top; a && frame; a = a->previous) {
       walkActivation(frame);
-      frame = a->outerExitFrame;
+      frame = a->previous ? a->previous->exitFrame : 0;
     }
   }
 };
@@ -96,14 +99,15 @@ TrapReason reasonOf(const sandbox::Fault& fault) {
 }
 
 bool faultHook(sandbox::Fault& fault) {
-  ThreadState* thread = currentThreadState;
+  auto* thread = static_cast<ThreadState*>(currentThread);
   if (!thread || !thread->top || !CodeCache::process().contains(fault.pc)) return false;
   TrapReason reason = reasonOf(fault);
   if (reason == TrapReason::None) return false;
   FrameWalk{*thread}.walk(fault);
-  fault.stackPointer = thread->top->savedStackPointer;
+  fault.stackPointer = thread->top->stackPointer;
+  fault.context = reinterpret_cast<uint64_t>(thread->top);
   fault.rax = static_cast<uint64_t>(reason);
-  fault.pc = reinterpret_cast<uintptr_t>(compile::trapExit());
+  fault.pc = reinterpret_cast<uintptr_t>(gTrapExit.load(std::memory_order_relaxed));
   return true;
 }
 
@@ -112,9 +116,9 @@ bool faultHook(sandbox::Fault& fault) {
 void installTrapHandler(bool withSignalHandlers) {
   // What the hook calls must be ready before it can run.
   CodeCache::process();
-  compile::trapExit();
   static std::mutex mutex;
   std::lock_guard lock(mutex);
+  if (!gTrapExit.load(std::memory_order_relaxed)) gTrapExit.store(compile::trapExit(entrySupport()));
   sandbox::installFaultHandlers(faultHook, withSignalHandlers);
 }
 

@@ -90,6 +90,73 @@ void callHostFromGuest(benchmark::State& state) {
 }
 BENCHMARK(callHostFromGuest);
 
+// --- typed calls, beside what C++ pays for a call through a pointer ------------------------------------------------
+
+constexpr const char* kTyped = R"((module
+  (import "host" "tick" (func $tick (param i32) (result i32)))
+  (func (export "add") (param i32 i32) (result i32) (i32.add (local.get 0) (local.get 1)))
+  (func (export "ticks") (param i32) (result i32) (local i32)
+    (loop (local.set 1 (call $tick (local.get 1)))
+          (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+    (local.get 1))))";
+
+struct TypedFixture {
+  Engine engine;
+  Store store{engine};
+  Func tick = Func::wrap(store, [](int32_t n) { return n + 1; });
+  Instance instance = *Instance::create(store, *Module::compile(engine, assemble(kTyped)), std::vector<Extern>{tick});
+};
+
+[[gnu::noinline]] int32_t plainAdd(int32_t a, int32_t b) { return a + b; }
+[[gnu::noinline]] int32_t plainTick(int32_t n) { return n + 1; }
+
+void callPointer(benchmark::State& state) {
+  int32_t (*volatile cell)(int32_t, int32_t) = plainAdd;
+  int32_t sum = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(sum = cell(sum, 1));
+}
+BENCHMARK(callPointer);
+
+void callGuestTyped(benchmark::State& state) {
+  TypedFixture f;
+  auto add = *f.instance.func<int32_t(int32_t, int32_t)>("add");
+  int32_t sum = 0;
+  for (auto _ : state) benchmark::DoNotOptimize(sum = *add(sum, 1));
+}
+BENCHMARK(callGuestTyped);
+
+void callGuestRaw(benchmark::State& state) {
+  TypedFixture f;
+  Func add = *f.instance.func("add");
+  RawVal values[2];
+  for (auto _ : state) {
+    values[1].i32 = 1;
+    benchmark::DoNotOptimize(add.callRaw(values));
+  }
+}
+BENCHMARK(callGuestRaw);
+
+void callPointerInALoop(benchmark::State& state) {
+  int32_t (*volatile cell)(int32_t) = plainTick;
+  constexpr int kCalls = 1000;
+  for (auto _ : state) {
+    int32_t n = 0;
+    for (int k = 0; k < kCalls; ++k) n = cell(n);
+    benchmark::DoNotOptimize(n);
+  }
+  state.SetItemsProcessed(state.iterations() * kCalls);
+}
+BENCHMARK(callPointerInALoop);
+
+void callHostFromGuestTyped(benchmark::State& state) {
+  TypedFixture f;
+  auto ticks = *f.instance.func<int32_t(int32_t)>("ticks");
+  constexpr int kCalls = 1000;
+  for (auto _ : state) benchmark::DoNotOptimize(ticks(kCalls));
+  state.SetItemsProcessed(state.iterations() * kCalls);
+}
+BENCHMARK(callHostFromGuestTyped);
+
 }  // namespace
 
 BENCHMARK_MAIN();

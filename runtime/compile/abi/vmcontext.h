@@ -53,13 +53,20 @@ static_assert(sizeof(RawValue) == 16);
 struct VMStoreContext {
   std::atomic<uintptr_t> stackLimit;   // prologues and loop headers compare rsp with it; ~0 asks for the safepoint builtin
   int64_t fuel;                        // counts up towards 0 when code is compiled with fuel; > 0: exhausted
-  uintptr_t exitFrame;                 // rbp of the host stub that last left the guest (0: none): where a backtrace resumes
+  struct VMActivation* activation;     // the innermost call into a guest of the store (entry.h)
   void* store;                         // vm::Store
   // The GC heap's bump allocation (vm::GcHeap): offsets from VMContext::gcHeap. Both 0 while there is no heap.
   uint64_t gcCursor;
   uint64_t gcLimit;
   uint64_t gcRequest;                  // bytes that AllocateObject is asked for; where other builtins leave a reference
   struct VMException* pendingException;  // on its way from a host stub to the throw stub, or out of the guest uncaught
+  // For entry code: the limit as it stands (but for interrupts) is good for calls that start at a stack pointer in
+  // [entryLow, entryLow + entrySpan], on a stack whose floor is not above entryLimit.
+  uintptr_t entryLimit;
+  uintptr_t entryLow;
+  uintptr_t entrySpan;
+  struct VMThread* stackThread;        // whose stack the limit is of, while there is an activation
+  uint64_t pins;                       // references that the host holds by RootScopes
 };
 
 struct VMMemory {

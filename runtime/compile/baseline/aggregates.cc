@@ -66,7 +66,7 @@ const Compiler::StructLayout& Compiler::layoutOf(uint32_t type) {
 // --- allocation ----------------------------------------------------------------------------------------------------
 
 void Compiler::addAllocation(Gpr dst, int32_t bytes) {
-  allocations_.push_back({{}, {}, dst, bytes, recordPositions_ ? decoder_->instructionOffset() : 0});
+  allocations_.push_back({{}, {}, dst, bytes, recordPositions_ ? decoder_->instructionOffset() : 0, fuelMark()});
 }
 
 // The reference comes to `dst`, the object's address to `base`. All other registers are kept.
@@ -124,7 +124,7 @@ void Compiler::writeTypeId(Gpr base, uint32_t type) {
 void Compiler::emitAllocations() {
   for (OutOfLineAllocation& a : allocations_) {
     as_.ensure(96);
-    if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), a.position});
+    if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), a.position, a.fuel});
     as_.bind(a.label);
     if (a.bytes >= 0) {
       as_.mov(w64, Mem(kScratch, kRequest), a.bytes);
@@ -271,6 +271,7 @@ void Compiler::arrayNew(uint32_t type, bool isDefault) {
   Gpr n = toTemp(length);
   as_.mov(w32, n, n);
   Gpr dst = allocGpr(), base = allocGpr();
+  if (ctx_.settings.fuel) chargeLength(n, shiftOf(elementOf(type)), base, kScratch);
   allocateArray(dst, base, type, n);
   if (!isDefault) {
     Operand value = pop();
@@ -405,6 +406,13 @@ void Compiler::arrayFill(uint32_t type) {
   as_.mov(w32, length, Mem(kScratch, abi::kGcLengthAt));
   as_.cmp(w64, end, length);
   trapIf(Cond::a, TrapReason::ArrayOutOfBounds);
+  if (ctx_.settings.fuel) {
+    Gpr cells = allocGpr();
+    as_.mov(w64, length, end);
+    as_.sub(w64, length, begin);
+    chargeLength(length, shiftOf(s), length, cells);
+    freeReg(cells);
+  }
   freeReg(length);
   const int32_t step = s == Storage::V128 ? 16 : 1;
   if (step != 1) as_.shl(w64, end, 4), as_.shl(w64, begin, 4);

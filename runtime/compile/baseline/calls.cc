@@ -20,6 +20,7 @@ void Compiler::beforeCall(uint32_t from) {
 
 // r13 belongs to the callee (which may be, or end in, another instance's function), r14 to whoever uses it.
 void Compiler::afterCall() {
+  endFuelBlock();
   dropVolatilePins();
   resetRegisters();
   as_.mov(w64, kContext, Mem(Gpr::rbp, kContextSlot));
@@ -136,6 +137,7 @@ void Compiler::emitReturn() {
 
 // Tears our frame down for a tail call. Register arguments are in place, stack arguments at [rsp]; rax is kept.
 void Compiler::leaveFrame(uint32_t calleeType) {
+  endFuelBlock();
   const uint32_t mine = ctx_.shapes[module_.functions[function_].typeIndex].stackBytes;
   const uint32_t theirs = ctx_.shapes[calleeType].stackBytes;
   if (mine == 0 && theirs == 0) return epilogue();

@@ -219,6 +219,7 @@ void Compiler::brOnCast(uint32_t depth, ValType from, ValType to, bool onFail) {
 }
 
 void Compiler::branchOnTest(uint32_t depth, const Operand& o, Cond yes, bool onFail) {
+  endFuelBlock();
   pushBack(o);
   push({Where::Flags, Type::I32, static_cast<uint8_t>(onFail ? negate(yes) : yes), 0, 0});
   brIf(depth);

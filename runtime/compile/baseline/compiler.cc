@@ -46,6 +46,8 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
   callSites_.clear();
   positions_.clear();
   traps_.clear();
+  fuelBlocks_.clear();
+  fuelOpen_ = false;
   safepoints_.clear();
   allocations_.clear();
   constants_.clear();
@@ -58,8 +60,9 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
 
 void Compiler::notePosition() {
   uint64_t at = decoder_->instructionOffset();
-  if (!positions_.empty() && positions_.back().code == static_cast<uint32_t>(as_.pos())) positions_.back().module = at;
-  else positions_.push_back({static_cast<uint32_t>(as_.pos()), at});
+  const auto here = static_cast<uint32_t>(as_.pos());
+  if (!positions_.empty() && positions_.back().code == here) positions_.back() = {here, at, fuelMark()};
+  else positions_.push_back({here, at, fuelMark()});
 }
 
 void Compiler::begin(std::span<const ValType> locals) {
@@ -187,13 +190,14 @@ void Compiler::refuse(const char* feature) {
 // --- traps -------------------------------------------------------------------------------------------------------
 
 void Compiler::trapIf(Cond cond, TrapReason reason) {
-  traps_.push_back({{}, reason, recordPositions_ ? decoder_->instructionOffset() : 0});
+  traps_.push_back({{}, reason, recordPositions_ ? decoder_->instructionOffset() : 0, fuelMark()});
   as_.jcc(cond, traps_.back().label);
 }
 
 void Compiler::trapOnStatus() {
   as_.test(w32, Gpr::rax, Gpr::rax);
   trapIf(Cond::ne, TrapReason::InRax);
+  endFuelBlock();   // the builtin may have charged for its work
 }
 
 // Compares rsp with the store's limit; crossed, it asks the safepoint stub, which keeps all registers.
@@ -220,9 +224,10 @@ void Compiler::emitOutOfLine() {
   as_.write32(frameSizeAt_, static_cast<int32_t>(frame));
   if (!hasStackCheck_ && frame > kUncheckedFrame) needsStackCheck_ = true;
 
-  auto position = [&](uint64_t module) {
-    if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), module});
+  auto position = [&](uint64_t module, FuelMark fuel = {}) {
+    if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), module, fuel});
   };
+  emitFuelBlocks();
   for (OutOfLineSafepoint& s : safepoints_) {
     as_.ensure(64);
     position(s.position);
@@ -237,7 +242,7 @@ void Compiler::emitOutOfLine() {
   emitAllocations();
   for (OutOfLineTrap& t : traps_) {
     as_.ensure(16);
-    position(t.position);
+    position(t.position, t.fuel);
     as_.bind(t.label);
     trapHere(t.reason);
   }

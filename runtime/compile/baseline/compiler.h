@@ -12,7 +12,7 @@
 //   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
 //
 // Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), atomics.h, integer.h,
-// float.h, simd*.h (arithmetic), references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
+// float.h, simd*.h (arithmetic), fuel.cc, references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
 #pragma once
 
 #include <array>
@@ -58,10 +58,17 @@ struct CallSite {
   uint32_t function;
 };
 
+// How far in a block of code that is charged for at its start (fuel.cc) an instruction stands, itself included.
+struct FuelMark {
+  uint32_t block = ~0u;   // none
+  uint32_t count = 0;
+};
+
 // From a code offset to the instruction it was emitted for.
 struct Position {
   uint32_t code;
   uint64_t module;
+  FuelMark fuel;
 };
 
 // What stays the same for all functions of a module.
@@ -105,11 +112,14 @@ class Compiler : public frontend::NullSink {
   const char* unsupported() const { return unsupported_; }
   void recordPositions(bool on) { recordPositions_ = on; }
   std::span<const Position> positions() const { return positions_; }
+  // Units that have been charged for instructions of the block behind this one.
+  uint32_t fuelAhead(const Position& p) const;
 
   // --- called by the decoder (sink.h) -------------------------------------------------------------------------------
   void attach(Decoder& decoder) { decoder_ = &decoder; }
   void nextInstruction() {
     as_.ensure(kRoomPerInstruction);
+    if (ctx_.settings.fuel) [[unlikely]] countInstruction();
     if (recordPositions_) [[unlikely]] notePosition();
   }
   void begin(std::span<const ValType> locals);
@@ -144,7 +154,10 @@ class Compiler : public frontend::NullSink {
   void ifOp(Ctl&);
   void elseOp(Ctl&, bool fallthrough);
   void end(Ctl&, bool fallthrough);
-  void unreachable() { trapHere(TrapReason::Unreachable); }
+  void unreachable() {
+    trapHere(TrapReason::Unreachable);
+    endFuelBlock();
+  }
   void br(uint32_t depth);
   void brIf(uint32_t depth);
   void brTable(std::span<const uint32_t> depths);
@@ -524,6 +537,16 @@ class Compiler : public frontend::NullSink {
   void testDescriptor(Gpr r, Operand& descriptor, ValType from, ValType to);
   void branchOnTest(uint32_t depth, const Operand& o, Cond yes, bool onFail);
 
+  // --- fuel (fuel.cc) -----------------------------------------------------------------------------------------------
+  void countInstruction();
+  void openFuelBlock();
+  void endFuelBlock() { fuelOpen_ = false; }   // what follows may be reached another way, or this may go elsewhere
+  FuelMark fuelMark() const {
+    return fuelOpen_ ? FuelMark{static_cast<uint32_t>(fuelBlocks_.size()) - 1, fuelBlocks_.back().cost} : FuelMark{};
+  }
+  void chargeLength(Gpr length, unsigned elementShift, Gpr temp, Gpr cells);
+  void emitFuelBlocks();
+
   // --- traps and out-of-line code (compiler.cc) ---------------------------------------------------------------------
   void trapHere(TrapReason reason) {
     as_.ud2();
@@ -543,6 +566,14 @@ class Compiler : public frontend::NullSink {
     x64::Label label;
     TrapReason reason;
     uint64_t position;
+    FuelMark fuel;
+  };
+  struct FuelBlock {
+    int32_t costAt;            // position of the imm32
+    uint32_t cost;
+    x64::Label label;
+    uint64_t position;
+    x64::Label back{};
   };
   struct OutOfLineSafepoint {
     x64::Label label;
@@ -556,6 +587,7 @@ class Compiler : public frontend::NullSink {
     Gpr dst;
     int32_t bytes;             // -1: dst has the cursor as it would be
     uint64_t position;
+    FuelMark fuel;
   };
   struct PooledConstant {
     uint64_t low, high;
@@ -612,6 +644,8 @@ class Compiler : public frontend::NullSink {
   std::vector<CallSite> callSites_;
   std::vector<Position> positions_;
   std::vector<OutOfLineTrap> traps_;
+  std::vector<FuelBlock> fuelBlocks_;
+  bool fuelOpen_ = false;           // the last of them goes on
   std::vector<OutOfLineSafepoint> safepoints_;
   std::vector<OutOfLineAllocation> allocations_;
   std::vector<StructLayout> structs_;   // by type index

@@ -133,6 +133,7 @@ void Compiler::loop(Ctl& c) {
   if (const Prescan::Loop* loop = scan_.loopAt(offset, loopCursor_)) chooseLoopFacts(*loop);
   c.label.facts = facts_;
   c.label.hasFacts = true;
+  endFuelBlock();
   as_.bind(c.label.target);
   safepoint();
   resetRegisters();
@@ -153,9 +154,11 @@ void Compiler::ifOp(Ctl& c) {
   Cond cond = popCondition();
   c.label.elseFacts = facts_;
   as_.jcc(negate(cond), c.label.elseLabel);
+  endFuelBlock();
 }
 
 void Compiler::elseOp(Ctl& c, bool fallthrough) {
+  endFuelBlock();
   if (fallthrough) {
     placeResults(c);
     arrive(c.label);
@@ -185,6 +188,8 @@ void Compiler::end(Ctl& c, bool fallthrough) {
     if (!fallthrough) truncate(c.label.base), resetRegisters();
     return;   // branches go to the header; what falls through is on the stack as it is
   }
+  // A block that nothing branches to goes on behind its end.
+  if (c.kind != frontend::ControlKind::Block || !fallthrough || c.label.target.used() || c.label.pads != kNone32) endFuelBlock();
   const bool openElse = c.kind == frontend::ControlKind::If;   // no else: the second arm passes the parameters through
   if (openElse) {
     bool jumped = false;
@@ -253,6 +258,7 @@ Cond Compiler::popCondition() {
 }
 
 void Compiler::br(uint32_t depth) {
+  endFuelBlock();
   Ctl& c = decoder_->control(depth);
   placeResults(c);
   if (!isReturnLabel(depth)) arrive(c.label);
@@ -268,6 +274,7 @@ bool Compiler::needsOwnEdge(const Ctl& c) const {
 }
 
 void Compiler::brIf(uint32_t depth) {
+  endFuelBlock();
   Ctl& c = decoder_->control(depth);
   Operand condition = pop();
   if (c.labelTypes().size() == 1) {
@@ -299,6 +306,7 @@ void Compiler::brIf(uint32_t depth) {
 }
 
 void Compiler::brTable(std::span<const uint32_t> depths) {
+  endFuelBlock();
   Operand index = pop();
   Ctl& last = decoder_->control(depths.back());
   size_t arity = last.labelTypes().size();

@@ -34,6 +34,7 @@ Mem payload(size_t i) { return Mem(Gpr::rax, abi::kExceptionValues + 16 * static
 void Compiler::throwHeld() {
   as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, builtins)));
   as_.call(Mem(kScratch, offsetof(BuiltinTable, throwStub)));
+  endFuelBlock();
 }
 
 void Compiler::throwOp(uint32_t tag) {
@@ -188,6 +189,7 @@ void Compiler::beginCatch(Ctl& c, uint32_t tagSlot, std::span<const ValType> val
     arrive(c.label);
     as_.jmp(c.label.target);
   }
+  endFuelBlock();
   abi::Clause clause{tagSlot, static_cast<uint32_t>(as_.pos())};
   if (c.kind == ControlKind::Try) changeScope(scopes_[c.label.scope].parent);
   scopes_[c.label.scope].clauses.push_back(clause);

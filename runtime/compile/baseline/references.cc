@@ -70,6 +70,7 @@ void Compiler::refAsNonNull(ValType) {
 }
 
 void Compiler::brOnNull(uint32_t depth, ValType) {
+  endFuelBlock();
   Operand o = pop();
   Gpr r = toTemp(o);
   if (r == Gpr::rax) {   // where the label's value may have to go
@@ -84,6 +85,7 @@ void Compiler::brOnNull(uint32_t depth, ValType) {
 }
 
 void Compiler::brOnNonNull(uint32_t depth, ValType) {
+  endFuelBlock();
   Operand o = pop();
   Gpr r = toTemp(o);
   as_.test(w64, r, r);

@@ -21,6 +21,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <typeinfo>
 #include <variant>
 #include <vector>
 
@@ -143,6 +144,10 @@ struct StoreLimits {
   uint64_t maxInstances = ~0ull;
   uint64_t maxGcHeapBytes = 4ull << 30;    // structures and arrays; 4 GiB is the most
   uint32_t gcStress = 0;                   // for tests: collect at every so many allocations
+  uint64_t maxTotalMemoryBytes = ~0ull;    // of all memories together
+  uint64_t maxTables = ~0ull;
+  uint64_t maxMemories = ~0ull;
+  size_t maxStackBytes = 0;                // as Config::maxStackBytes, which it lowers; 0: that one
 };
 
 // Asks the guests of a store to stop, from any thread or a signal handler; they trap with Interrupted. May outlive the store.
@@ -168,8 +173,15 @@ class WATTLE_API Store {
   InterruptHandle interruptHandle() const;
   void clearInterrupt();                               // after an Interrupted trap, before the next call
   Result<void> setDeadline(std::chrono::nanoseconds fromNow);   // interrupts when it passes; 0 takes it back
-  Result<void> addFuel(uint64_t units);                // Config::fuel
+  // Fuel, with Config::fuel; a store begins with none. Each instruction that is executed takes one unit, but for those that only give
+  // structure (block, loop, else, end, try, try_table, catch, catch_all, delegate). Bulk operations on memories, tables and arrays take one
+  // more for each 64 bytes (or 8 elements of a table), rounded down; a call of a host function is one instruction, and what it does is free
+  // unless it calls consumeFuel. The count is the same in all kinds of code, and exact whenever the host can see it: in host functions, after
+  // a call, after a trap. A straight run of instructions that the rest does not pay for is not begun: the guest traps with OutOfFuel, and can
+  // be called again after addFuel.
+  Result<void> addFuel(uint64_t units);
   Result<uint64_t> fuel() const;                       // left
+  Result<void> consumeFuel(uint64_t units);            // for host functions; OutOfFuel, and nothing is taken, when there is not as much
 
   // A reference to a host value: the guest sees an opaque externref.
   Val externref(std::shared_ptr<void> value);
@@ -178,6 +190,22 @@ class WATTLE_API Store {
   // The host's own data, reached from host functions by Caller::data().
   void setData(std::shared_ptr<void> data);
   void* data() const;
+  // The same of the host's own type. data<T>() is nullptr when there is none, or one of another type.
+  template <class T>
+  void setData(std::shared_ptr<T> data) {
+    setTypedData(std::move(data), typeid(T));
+  }
+  template <class T, class... Args>
+  T& emplaceData(Args&&... args) {
+    auto made = std::make_shared<T>(std::forward<Args>(args)...);
+    T& reference = *made;
+    setData(std::move(made));
+    return reference;
+  }
+  template <class T>
+  T* data() const {
+    return static_cast<T*>(typedData(typeid(T)));
+  }
 
   // Frees what neither a handle nor the guest reaches: instances, memories, tables, globals, functions, external references. Runs by
   // itself whenever the number of objects has doubled, and then spares every reference that was handed out; called by name it spares
@@ -188,6 +216,8 @@ class WATTLE_API Store {
   vm::Store& impl() const { return *impl_; }
 
  private:
+  void setTypedData(std::shared_ptr<void> data, const std::type_info& type);
+  void* typedData(const std::type_info& type) const;
   std::unique_ptr<vm::Store> impl_;
 };
 
@@ -207,6 +237,9 @@ class WATTLE_API RootScope {
 
 class Func;
 class Memory;
+class MemoryView;
+template <class Signature>
+class TypedFunc;
 class Table;
 class Global;
 class Tag;
@@ -220,8 +253,15 @@ class WATTLE_API Caller {
   std::optional<Extern> get(std::string_view exportName) const;   // of the calling instance
   std::optional<Memory> memory() const;                           // its export "memory", else its memory 0
   void* data() const;                                             // see Store::setData
+  template <class T>
+  T* data() const {
+    return store().template data<T>();
+  }
 
-  struct State;
+  struct State {
+    vm::Store* store;
+    vm::Instance* instance;                                       // nullptr when the host calls its own function
+  };
   explicit Caller(State& state) : state_(&state) {}
 
  private:
@@ -260,7 +300,13 @@ class WATTLE_API Func {
   WATTLE_HANDLE(Func)
  public:
   static Func host(Store& store, const FuncType& type, HostCallback callback, std::string name = {});
+  // From any callable, with the types of its parameters and result; see typed.hpp.
+  template <class F>
+  static Func wrap(Store& store, F&& callable, std::string name = {});
   FuncType type() const;
+  // With C++ types, checked here once: func.typed<int(int, double)>().
+  template <class Signature>
+  Result<TypedFunc<Signature>> typed() const;
   Result<std::vector<Val>> call(std::span<const Val> args) const;
   Result<std::vector<Val>> call(std::initializer_list<Val> args) const { return call(std::span(args.begin(), args.size())); }
   // Without types or allocation: arguments in values[0..], results left there; as many as the longer of the two. References are
@@ -285,6 +331,7 @@ class WATTLE_API Memory {
   static Result<Memory> create(Store& store, const SharedMemory& shared);
   std::optional<SharedMemory> share() const;              // nothing: its type is not shared
   MemoryType type() const;
+  MemoryView view() const;                                // stays valid when the memory grows
   std::span<uint8_t> bytes() const;                       // valid until the memory grows or guest code runs
   uint64_t pages() const;
   Result<uint64_t> grow(uint64_t deltaPages) const;       // the old size
@@ -343,6 +390,9 @@ class WATTLE_API Instance {
   std::optional<Extern> get(std::string_view name) const;
   std::vector<std::pair<std::string, Extern>> exports() const;
   std::optional<Func> func(std::string_view name) const;
+  // With C++ types: instance.func<int(int, double)>("f"). Errors: Link, if there is none; Argument, if its type is another.
+  template <class Signature>
+  Result<TypedFunc<Signature>> func(std::string_view name) const;
   std::optional<Memory> memory(std::string_view name) const;
   std::optional<Table> table(std::string_view name) const;
   std::optional<Global> global(std::string_view name) const;
@@ -358,6 +408,9 @@ class WATTLE_API Linker {
   // Later definitions of a name replace earlier ones.
   void define(std::string module, std::string name, Extern value);
   void defineFunc(std::string module, std::string name, FuncType type, HostCallback callback);
+  // From any callable, see typed.hpp.
+  template <class F>
+  void func(std::string module, std::string name, F&& callable);
   // All exports of an instance under one module name.
   void defineInstance(std::string module, const Instance& instance);
   // The error names every import that is missing or has the wrong type, with its type.
@@ -366,6 +419,7 @@ class WATTLE_API Linker {
 
  private:
   struct Impl;
+  friend struct LinkerAccess;
   std::unique_ptr<Impl> impl_;
 };
 
@@ -375,3 +429,6 @@ WATTLE_API bool handleSignal(int signal, void* siginfo, void* ucontext);
 WATTLE_API std::string_view version();
 
 }  // namespace wattle
+
+#include "wattle/memory_view.hpp"  // IWYU pragma: export
+#include "wattle/typed.hpp"        // IWYU pragma: export
