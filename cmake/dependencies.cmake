@@ -1,5 +1,5 @@
 # The packages of Debian that Wattle is built with. Static where Debian has it so: start-up time.
-#   wattle_fmt wattle_uv wattle_zstd wattle_xxhash    for any room (wattle_options brings wattle_fmt)
+#   wattle_fmt wattle_uv wattle_xxhash    for any room (wattle_options brings wattle_fmt)
 #   wattle_wabt                                       for the command line and the tests alone
 # Zydis and Binaryen are opened when first used (dlopen); only their headers are needed here.
 
@@ -18,7 +18,6 @@ endfunction()
 
 wattle_dependency(wattle_uv uv.h uv_a libuv_a.a uv)
 target_link_libraries(wattle_uv INTERFACE Threads::Threads ${CMAKE_DL_LIBS} rt)
-wattle_dependency(wattle_zstd zstd.h libzstd.a zstd)
 wattle_dependency(wattle_xxhash xxhash.h libxxhash.a xxhash)
 wattle_dependency(wattle_wabt wabt/ir.h libwabt.a)
 

@@ -29,3 +29,29 @@ foreach(file wattle.pc wattle-static.pc)
   configure_file(cmake/${file}.in ${CMAKE_BINARY_DIR}/install/${file} @ONLY)
   install(FILES ${CMAKE_BINARY_DIR}/install/${file} DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig COMPONENT dev)
 endforeach()
+
+# Completions and manual pages, which the program writes itself, so that they are of its options.
+set(documents ${CMAKE_BINARY_DIR}/install/documents)
+add_custom_command(OUTPUT ${documents}/stamp DEPENDS wattle VERBATIM COMMENT "Writing completions and manual pages"
+  COMMAND ${CMAKE_COMMAND} -E rm -rf ${documents}
+  COMMAND ${CMAKE_COMMAND} -E make_directory ${documents}/man
+  COMMAND wattle completions bash > ${documents}/wattle
+  COMMAND wattle completions zsh > ${documents}/_wattle
+  COMMAND wattle completions fish > ${documents}/wattle.fish
+  COMMAND wattle manual --all ${documents}/man
+  COMMAND gzip -9nr ${documents}/man
+  COMMAND ${CMAKE_COMMAND} -E touch ${documents}/stamp)
+add_custom_target(wattle_documents ALL DEPENDS ${documents}/stamp)
+install(DIRECTORY ${documents}/man/ DESTINATION ${CMAKE_INSTALL_MANDIR}/man1 COMPONENT program)
+install(FILES ${documents}/wattle DESTINATION ${CMAKE_INSTALL_DATADIR}/bash-completion/completions COMPONENT program)
+# zsh looks for those of packages elsewhere than for those that the administrator added.
+install(CODE "
+  set(folder site-functions)
+  if(CMAKE_INSTALL_PREFIX STREQUAL /usr)
+    set(folder vendor-completions)
+  endif()
+  file(INSTALL DESTINATION \"\${CMAKE_INSTALL_PREFIX}/${CMAKE_INSTALL_DATADIR}/zsh/\${folder}\" TYPE FILE FILES \"${documents}/_wattle\")"
+  COMPONENT program)
+install(FILES ${documents}/wattle.fish DESTINATION ${CMAKE_INSTALL_DATADIR}/fish/vendor_completions.d COMPONENT program)
+
+include(cmake/packages.cmake)

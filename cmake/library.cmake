@@ -14,7 +14,7 @@ endif()
 add_library(wattle_library STATIC ${objects})
 set_target_properties(wattle_library PROPERTIES OUTPUT_NAME wattle EXPORT_NAME static LINKER_LANGUAGE CXX)
 target_link_libraries(wattle_library PUBLIC $<BUILD_INTERFACE:wattle_options> $<BUILD_INTERFACE:wattle_uv>
-  $<BUILD_INTERFACE:wattle_zstd> $<BUILD_INTERFACE:wattle_xxhash>)
+  $<BUILD_INTERFACE:wattle_xxhash>)
 # Defined by wattleConfig.cmake.
 target_link_libraries(wattle_library INTERFACE $<INSTALL_INTERFACE:wattle::dependencies>)
 
@@ -23,7 +23,7 @@ add_library(wattle::wattle ALIAS wattle_shared)
 set_target_properties(wattle_shared PROPERTIES OUTPUT_NAME wattle EXPORT_NAME wattle LINKER_LANGUAGE CXX
   SOVERSION ${WATTLE_SOVERSION} VERSION ${PROJECT_VERSION})
 # With the packages' shared libraries: Debian's static libuv is not position independent.
-foreach(package uv zstd xxhash)
+foreach(package uv xxhash)
   find_library(WATTLE_SHARED_${package} NAMES lib${package}.so ${package} REQUIRED)
   mark_as_advanced(WATTLE_SHARED_${package})
   target_link_libraries(wattle_shared PRIVATE ${WATTLE_SHARED_${package}})

@@ -69,7 +69,7 @@ struct Output {
 
 }  // namespace
 
-int compileCommand(const Arguments& arguments) {
+int compileCommand(const Invocation& invocation) {
   Output output;
   std::string optimize;
   CompileOptions compile;
@@ -86,7 +86,7 @@ int compileCommand(const Arguments& arguments) {
       "The result is for this version of Wattle and this kind of processor; elsewhere it is refused. Do not run one "
       "that\n"
       "you would not run as a native program.\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   Config config;
   if (auto wrong = compile.apply(config)) return *wrong;
   if (!compile.lazy) config.lazy = false;
@@ -103,12 +103,12 @@ int compileCommand(const Arguments& arguments) {
   return output.write(*bytes, ".cwasm");
 }
 
-int wat2wasmCommand(const Arguments& arguments) {
+int wat2wasmCommand(const Invocation& invocation) {
   Output output;
   CommandLine line("Translate the text format to the binary format.", "wattle wat2wasm FILE [-o OUT]");
   output.add(line.app(), "Text module; - is standard input", "Where to write (default: FILE with the ending .wasm)");
   line.footer("Identifiers are kept in the name section. The module is not validated: see wattle validate.\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   auto source = readSource(output.file);
   if (!source) return report(source.error(), displayName(output.file));
   if (source->form != Form::Text) return usageError("{}: not a text module", displayName(output.file));

@@ -45,7 +45,7 @@ std::optional<int> DiskCacheOptions::apply(Config& config) const {
   return std::nullopt;
 }
 
-int cacheCommand(const Arguments& arguments) {
+int cacheCommand(const Invocation& invocation) {
   std::string action;
   CommandLine line("Show or empty the disk cache: compiled code of modules that were run.", "wattle cache [clear]");
   line.app().add_option("ACTION", action, "clear: remove everything")->check(CLI::IsMember({"clear"}));
@@ -53,7 +53,7 @@ int cacheCommand(const Arguments& arguments) {
       "It lies in $XDG_CACHE_HOME/wattle, else in ~/.cache/wattle, and must be the user's own. What was not used for "
       "the\n"
       "longest time goes when it would grow beyond its size: 1 GiB, $WATTLE_CACHE_SIZE or wattle run --cache-size.\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   Config config;
   if (auto wrong = DiskCacheOptions{}.apply(config)) return *wrong;
   const std::string directory = cacheDirectory();

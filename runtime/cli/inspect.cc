@@ -139,7 +139,7 @@ Result<void> inspect(const InspectOptions& o) {
 
 }  // namespace
 
-int inspectCommand(const Arguments& arguments) {
+int inspectCommand(const Invocation& invocation) {
   InspectOptions o;
   CommandLine line("Show what is in a module: sections, imports, exports, sizes.", "wattle inspect [OPTIONS] FILE");
   CLI::App& app = line.app();
@@ -157,7 +157,7 @@ int inspectCommand(const Arguments& arguments) {
       "  wattle inspect program.wasm\n"
       "  wattle inspect --wat program.wasm | less\n"
       "  wattle inspect --asm-of fib math.wat\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   auto result = inspect(o);
   return finishOutput(result ? int{kOk} : report(result.error(), displayName(o.file)));
 }

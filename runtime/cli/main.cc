@@ -15,27 +15,11 @@ namespace wattle::cli {
 
 namespace {
 
-struct Command {
-  std::string_view name;
-  int (*function)(const Arguments&);
-  std::string_view summary;
-};
-
-constexpr Command kCommands[] = {
-    {"run", runCommand, "Run a program, or call one of a module's functions"},
-    {"validate", validateCommand, "Check modules without running them"},
-    {"inspect", inspectCommand, "Show a module's contents, text or native code"},
-    {"compile", compileCommand, "Compile to native code for later runs"},
-    {"cache", cacheCommand, "Show or empty the disk cache of compiled code"},
-    {"wat2wasm", wat2wasmCommand, "Translate the text format to the binary format"},
-    {"wast", wastCommand, "Run conformance scripts (.wast)"},
-};
-
 void printHelp() {
   print(
       "Wattle runs WebAssembly programs.\n\nUsage: wattle FILE [ARGUMENTS…]\n       wattle COMMAND [OPTIONS] "
       "…\n\nCommands:\n");
-  for (const Command& c : kCommands) print("  {:<10} {}\n", c.name, c.summary);
+  for (const Command& c : kCommands) print("  {:<11} {}\n", c.name, c.summary);
   print(
       "\nExamples:\n"
       "  wattle hello.wasm                  runs a program\n"
@@ -61,9 +45,9 @@ int dispatch(const Arguments& arguments) {
     return finishOutput(kOk);
   }
   for (const Command& c : kCommands) {
-    if (c.name == first) return c.function({arguments.begin() + 1, arguments.end()});
+    if (c.name == first) return c.function({Arguments(arguments.begin() + 1, arguments.end())});
   }
-  return runCommand(arguments);
+  return runCommand({arguments});
 }
 
 int guarded(const Arguments& arguments) {

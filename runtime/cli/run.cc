@@ -325,12 +325,12 @@ Result<void> execute(const RunOptions& o, Settings& s) {
 
 }  // namespace
 
-int runCommand(const Arguments& arguments) {
+int runCommand(const Invocation& invocation) {
   RunOptions o;
   CommandLine line("Run a WebAssembly program (WASI preview 1), or call one of a module's functions.",
                    "wattle run [OPTIONS] FILE [ARGUMENTS…]");
   addOptions(line, o);
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   if (auto wrong = takeFile(line, o)) return *wrong;
   Settings s;
   if (auto wrong = readSettings(o, s)) return *wrong;

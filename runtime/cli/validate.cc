@@ -18,7 +18,7 @@ Result<void> validateFile(const Engine& engine, const std::string& path) {
 
 }  // namespace
 
-int validateCommand(const Arguments& arguments) {
+int validateCommand(const Invocation& invocation) {
   bool quiet = false;
   Arguments files;
   CommandLine line("Check modules without running them.", "wattle validate [OPTIONS] FILE…");
@@ -31,7 +31,7 @@ int validateCommand(const Arguments& arguments) {
       "\n"
       "Exit codes: 0 all valid, 1 a file cannot be read, 2 a module is malformed or invalid (the last problem "
       "counts)\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   Engine engine;
   int code = kOk;
   for (const std::string& file : files) {

@@ -92,7 +92,7 @@ void printTable(const std::vector<spec::FileResult>& results) {
 
 }  // namespace
 
-int wastCommand(const Arguments& arguments) {
+int wastCommand(const Invocation& invocation) {
   WastOptions o;
   CommandLine line("Run conformance scripts: the .wast files of the WebAssembly test suite.",
                    "wattle wast [OPTIONS] FILE…");
@@ -114,7 +114,7 @@ int wastCommand(const Arguments& arguments) {
       "  wattle wast -j2 --quiet testsuite/\n"
       "\n"
       "Exit codes: 0 when every script did as expected, 1 otherwise\n");
-  if (auto done = line.parse(arguments)) return *done;
+  if (auto done = line.parse(invocation)) return *done;
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
   config.fuel = o.fuel;

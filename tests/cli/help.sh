@@ -8,7 +8,7 @@ expect_out_has "wattle 0."
 run --help
 expect_code 0
 expect_out_has "Usage:" "Examples:" "Exit codes" run validate inspect compile wat2wasm wast
-for command in run validate inspect compile cache wat2wasm wast; do
+for command in run validate inspect compile cache wat2wasm wast completions manual; do
   for flag in --help -h; do
     run "$command" "$flag"
     expect_code 0
@@ -27,5 +27,24 @@ run run --no-such-option file.wasm
 expect_error 1 "--no-such-option"
 run inspect
 expect_error 1 "FILE"
+
+
+# Completions and manual pages: what they hold is checked where they are installed.
+for shell in bash zsh fish; do
+  run completions "$shell"
+  expect_code 0
+  expect_out_has max-memory
+done
+run completions tcsh
+expect_error 1 tcsh fish
+run manual
+expect_code 0
+expect_out_has ".TH WATTLE 1"
+run manual run
+expect_out_has ".TH WATTLE\\-RUN 1" "max\\-memory"
+run manual nothing
+expect_error 1 nothing
+run manual --all "$TMP/nowhere"
+expect_error 1 "$TMP/nowhere"
 
 pass_or_fail

@@ -5,6 +5,8 @@
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 export PKG_CONFIG_PATH=$PREFIX/lib/pkgconfig
 unset LD_LIBRARY_PATH CFLAGS CXXFLAGS LDFLAGS
+export LC_ALL=C
+shopt -s extglob
 
 # capture COMMAND…: like run, for any command.
 capture() {
@@ -131,6 +133,146 @@ case_program() {
   run run --invoke f "$TMP/add.wat"
   expect_code 0
   expect_out 42
+}
+
+# The commands, and the options in a command's help, as its reader sees them.
+commands() { "$WATTLE" --help | sed -n '/^Commands:/,/^$/s/^  \([a-z0-9]*\) .*/\1/p'; }
+options() { "$WATTLE" "$1" --help | grep -oP '^  \K-\S*' | sed 's/\[.*//' | tr ',' '\n'; }
+
+# completed WORD…: what bash offers for the last of the words.
+completed() {
+  local COMP_WORDS=(wattle "$@") COMP_CWORD=$#
+  last="completion of: wattle $*" code=0 err=
+  _wattle
+  mapfile -t COMPREPLY < <(printf '%s\n' "${COMPREPLY[@]}" | sort)
+  out=" ${COMPREPLY[*]} "
+}
+
+case_completions_bash() {
+  . "$PREFIX/share/bash-completion/completions/wattle"
+  mkdir "$TMP/work"
+  cd "$TMP/work" || exit 1
+  mkdir folder
+  touch file.wasm
+  local command option count=0
+  completed ''
+  expect_out_has " file.wasm " " run " " completions "
+  completed --
+  expect_out_has " --dir " " --version "
+  for command in $(commands); do
+    completed "$command" -
+    for option in $(options "$command"); do
+      expect_out_has " $option "
+      count=$((count + 1))
+    done
+  done
+  [ "$count" -gt 50 ] || complain "expected more options than $count"
+  completed run --dir ''
+  expect_out " folder "
+  completed run --missing = ze
+  expect_out " zero "
+  completed run --stats = ''
+  expect_out " json text "
+  completed run --stats fi
+  expect_out " file.wasm "
+  completed run --bounds guarded --lazy --m
+  expect_out " --max-memory --max-stack --missing "
+  completed run --env A = B --timeout 2s f
+  expect_out " file.wasm folder "
+  # After the file everything is the program's.
+  completed run --lazy file.wasm --m
+  expect_out "  "
+  completed file.wasm fi
+  expect_out " file.wasm "
+  completed completions z
+  expect_out " zsh "
+  completed inspect file.wasm --asm
+  expect_out " --asm --asm-of "
+}
+
+case_completions_zsh() {
+  local script=$PREFIX/share/zsh/site-functions/_wattle command option
+  for command in $(commands); do
+    capture cat "$script"
+    expect_out_has "    '$command:" "    $command)"
+    capture sed -n "/^    $command)\$/,/;;/p" "$script"
+    for option in $(options "$command"); do
+      checks=$((checks + 1))
+      [[ $out == *"'"?(\(*\)|\*)"$option"[[=+]* ]] || complain "expected an entry for $option"
+    done
+  done
+  skip_unless zsh
+  capture zsh -n "$script"
+  expect_code 0
+  expect_err ""
+}
+
+case_completions_fish() {
+  skip_unless fish
+  local script=$PREFIX/share/fish/vendor_completions.d/wattle.fish command option
+  export HOME=$TMP
+  offered() { capture fish --no-config -c "source '$script'; complete -C 'wattle $1'"; }
+  offered ''
+  expect_out_has run wat2wasm completions
+  for command in $(commands); do
+    offered "$command -"
+    for option in $(options "$command"); do
+      # Where there is a long name fish offers that, the letter otherwise.
+      [[ $option == --* || $option == -O ]] && expect_out_has "$option"
+    done
+  done
+  offered 'run --missing '
+  expect_out_has trap zero
+  offered 'validate --'
+  checks=$((checks + 1))
+  [[ $out != *--timeout* ]] || complain "expected only the command's own options"
+}
+
+case_manual() {
+  local command option page
+  for command in '' $(commands); do
+    page=$PREFIX/share/man/man1/wattle${command:+-$command}.1.gz
+    expect_there "$page"
+    gzip -dc "$page" >"$TMP/page.1"
+    capture cat "$TMP/page.1"
+    [ "$command" ] || continue
+    for option in $(options "$command"); do expect_out_has "\\fB${option//-/\\-}\\fR"; done
+  done
+  skip_unless man
+  for page in "$PREFIX"/share/man/man1/*.gz; do
+    capture env LC_ALL=C.UTF-8 MANWIDTH=100 man --warnings -l "$page"
+    expect_code 0
+    expect_err ""
+    expect_out_has SYNOPSIS DESCRIPTION
+  done
+}
+
+case_packages() {
+  skip_unless dpkg-shlibdeps
+  local package field
+  cd "$BUILD" || exit 1
+  capture "$CPACK" -G DEB -B "$TMP" -D CPACK_OUTPUT_FILE_PREFIX="$TMP/packages" -D CPACK_DEBIAN_COMPRESSION_TYPE=gzip
+  expect_code 0
+  for package in libwattle0 libwattle-dev wattle; do
+    dpkg-deb -x "$TMP/packages/$package"*_amd64.deb "$TMP/root"
+    capture dpkg-deb -c "$TMP/packages/$package"*_amd64.deb
+    expect_code 0
+    expect_out_has /copyright /changelog
+    checks=$((checks + 1))
+    [[ $out != *"./tmp"* && $out != *"$BUILD"* ]] || complain "expected no paths of the build"
+    capture dpkg-deb -f "$TMP/packages/$package"*_amd64.deb Depends
+    case $package in
+      libwattle0) expect_out_has libc6 libstdc++6 libuv1 ;;
+      libwattle-dev) expect_out_has "libwattle0" "(= " libuv1-dev libxxhash-dev ;;
+      wattle) expect_out_has libc6 ;;
+    esac
+  done
+  # Together they hold what an installation holds, and it runs.
+  (cd "$PREFIX" && find . ! -type d | sort) >"$TMP/installed"
+  capture bash -c "cd '$TMP/root/usr' && find . ! -type d | sed s/vendor-completions/site-functions/ | sort"
+  expect_out_file "$TMP/installed"
+  WATTLE=$TMP/root/usr/bin/wattle run --version
+  expect_out "$("$WATTLE" --version)"
 }
 
 "case_${1:?}"
