@@ -9,6 +9,7 @@
 
 #include "runtime/codecache/code_cache.h"
 #include "runtime/vm/exceptions.h"
+#include "runtime/vm/fiber.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/values.h"
@@ -182,6 +183,20 @@ class ValBuffer {
   std::vector<Val> heap_;
 };
 
+// An asynchronous host function has begun what it does, and all that it held on to is gone.
+Result<void> awaitOutcome(Fiber& fiber, std::span<Val> results) {
+  auto suspension = std::exchange(fiber.pending, nullptr);
+  if (!suspension->outcome) fiber.await(*suspension);
+  auto& outcome = *suspension->outcome;
+  if (!outcome) return std::unexpected(std::move(outcome.error()));
+  if (outcome->size() != results.size()) {
+    return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("an asynchronous host function was completed with {} results, not {}",
+                                                                        outcome->size(), results.size())));
+  }
+  std::ranges::copy(*outcome, results.begin());
+  return {};
+}
+
 // Runs the callback; nothing it throws gets past.
 Result<void> callback(HostFunction& host, Instance* instance, std::span<const Val> arguments, std::span<Val> results) {
   Store& store = *host.store();
@@ -199,8 +214,10 @@ Result<void> callback(HostFunction& host, Instance* instance, std::span<const Va
     }
   };
   Result<void> result = run();
-  host.release();
   store.unpinTo(mark);
+  Fiber* fiber = threadState().fiber;
+  if (fiber && fiber->pending && result) [[unlikely]] result = awaitOutcome(*fiber, results);
+  host.release();
   return result;
 }
 

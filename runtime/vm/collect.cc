@@ -15,6 +15,7 @@
 
 #include "runtime/vm/call.h"
 #include "runtime/vm/exceptions.h"
+#include "runtime/vm/fiber.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -85,20 +86,33 @@ __attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t fro
 
 }  // namespace
 
-bool Store::scanStack(Tracer& tracer) {
-  const abi::VMActivation* outermost = nullptr;
+// Of the stack that runs (down to `from`) and those that wait for it to suspend or end: the parts between here and the outermost call into
+// the store. False: some of its calls are on other threads.
+bool Store::findStacks(uintptr_t from, std::vector<StackPart>& parts) const {
   unsigned mine = 0, all = 0;
-  for (const auto* a = threadState().top; a; a = a->previous) {
-    if (a->store != &context()) continue;
-    outermost = a;
-    ++mine;
+  for (const ThreadState* thread = &threadState(); thread;) {
+    const abi::VMActivation* outermost = nullptr;
+    for (const auto* a = thread->top; a; a = a->previous) {
+      if (a->store != &cells_->context) continue;
+      outermost = a;
+      ++mine;
+    }
+    if (outermost) parts.push_back({from, outermost->stackPointer + abi::kEntryFrameBytes});
+    const Fiber* fiber = thread->fiber;
+    from = fiber ? fiber->resumerStackPointer() : 0;
+    thread = fiber ? &fiber->resumer() : nullptr;
   }
-  for (const auto* a = context().activation; a; a = a->outer) ++all;
-  if (mine != all) return false;
-  if (!outermost) return true;
+  for (const auto* a = cells_->context.activation; a; a = a->outer) ++all;
+  return mine == all;
+}
+
+bool Store::scanStack(Tracer& tracer) {
+  std::vector<StackPart> parts;
   std::jmp_buf registers;  // low in this frame; glibc leaves rbx, r12 to r15 in it as they are
   setjmp(registers);
-  searchWords(reinterpret_cast<uintptr_t>(&registers), outermost->stackPointer + abi::kEntryFrameBytes, tracer);
+  if (!findStacks(reinterpret_cast<uintptr_t>(&registers), parts)) return false;
+  for (const StackPart& part : parts) searchWords(part.from, part.to, tracer);
+  for (const Fiber* fiber : suspendedFibers) searchWords(fiber->stackPointer(), fiber->stackEnd(), tracer);
   return true;
 }
 

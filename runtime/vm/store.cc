@@ -1,5 +1,6 @@
 #include "runtime/vm/store.h"
 
+#include "runtime/vm/fiber.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/instance.h"
 
@@ -17,6 +18,8 @@ Store::Store(std::shared_ptr<Engine> engine, const StoreLimits& limits)
 }
 
 Store::~Store() {
+  // Each ends, and takes itself off the list.
+  while (!suspendedFibers.empty()) suspendedFibers.back()->cancel();
   closing_ = true;
   cells_->context.entryLimit = 0;  // so that entry code asks, and is told that the store is gone
   setDeadline(std::chrono::nanoseconds(0));

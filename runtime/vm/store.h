@@ -25,6 +25,7 @@
 
 namespace wattle::vm {
 
+class Fiber;
 class HostFunction;
 class RootVisitor;
 struct HostDefinition;
@@ -98,6 +99,7 @@ class Store {
   size_t objectCount() const { return objectCount_ + externs_.count(); }
   uint64_t instanceCount = 0;
   HostInfoTable hostInfo;
+  std::vector<Fiber*> suspendedFibers;
   // The host function for a definition: one in each store, as long as it lives.
   Result<HostFunction*> hostFunction(const std::shared_ptr<const HostDefinition>& definition);
   void forgetHostFunction(const HostDefinition* definition) { hostFunctions_.erase(definition); }
@@ -168,6 +170,10 @@ class Store {
   bool traceAll(Tracer& tracer);
   void traceWords(Tracer& tracer);
   void pruneTypes();
+  struct StackPart {
+    uintptr_t from, to;
+  };
+  bool findStacks(uintptr_t from, std::vector<StackPart>& parts) const;
   // False when some of the guest's frames are on another thread's stack.
   bool scanStack(Tracer& tracer);
   // Closes and deletes the objects of the list; what has handles stays as a shell without a store.

@@ -77,7 +77,7 @@ inline Error callError(const Instance& instance, std::string_view name, std::ini
 }
 
 struct World {
-  explicit World(const Config& config = {}) : engine(config), store(engine) {}
+  explicit World(const Config& config = {}, const StoreLimits& limits = {}) : engine(config), store(engine, limits) {}
   Instance instantiate(std::string_view text, std::vector<Extern> imports = {}) {
     return testing::instantiate(store, engine, text, std::move(imports));
   }
