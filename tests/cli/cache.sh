@@ -89,7 +89,8 @@ started_right
 expect_disk "1 0 0"
 size=$(stat -c %s "$file")
 for at in 0 9 50 112 130 $((size / 4)) $((size / 2)) $((size - 1)); do
-  printf '\xa5' | dd of="$file" bs=1 seek="$at" conv=notrunc 2>/dev/null
+  byte=$(od -An -tu1 -j "$at" -N 1 "$file")
+  printf "\\x$(printf %02x $((byte ^ 0xa5)))" | dd of="$file" bs=1 seek="$at" conv=notrunc 2>/dev/null
   started_right
   expect_disk "0 1 1"
   expect_files 1
