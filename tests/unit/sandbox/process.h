@@ -26,6 +26,8 @@ inline constexpr bool kSanitized = true;
 #else
 inline constexpr bool kSanitized = false;
 #endif
+// Mappings that a sanitizer makes for itself meanwhile.
+inline constexpr size_t kOthersMappings = kSanitized ? 4000 : 0;
 
 // Runs `body` in a forked child and gives back its exit code, or 128 + signal.
 template <class Body>

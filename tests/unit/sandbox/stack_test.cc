@@ -121,7 +121,7 @@ TEST(Stack, ManyDoNotAddUp) {
       std::memset(stacks.back().low(), 1, stacks.back().size());
     }
   }
-  EXPECT_LE(countMappings(), mappings + 2 * 64 + 10);
+  EXPECT_LE(countMappings(), mappings + 2 * 64 + 10 + kOthersMappings);
   if (!kSanitized) {
     EXPECT_LE(residentBytes(), resident + (4 << 20));
   }
