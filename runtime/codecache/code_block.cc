@@ -16,18 +16,9 @@
 #include "runtime/codecache/code_cache.h"
 #include "runtime/codecache/region.h"
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer)
-#define WATTLE_LEAK_CHECKER 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(WATTLE_LEAK_CHECKER)
-#include <sanitizer/lsan_interface.h>
-#define WATTLE_NOT_A_LEAK(pointer) \
-  __lsan_ignore_object(pointer)  // blocks live in memory that the leak checker does not search
-#else
-#define WATTLE_NOT_A_LEAK(pointer) (void)(pointer)
-#endif
+// Of the leak checker, where the program has one: blocks live in memory that it does not search. Asked for at run time,
+// since the program may be built with it when this library is not.
+extern "C" __attribute__((weak)) void __lsan_ignore_object(const void* pointer);
 
 namespace wattle::codecache {
 
@@ -42,7 +33,7 @@ struct CodeBlock::RangeList {
     void* memory = std::malloc(sizeof(RangeList) + capacity * sizeof(CodeRange));
     if (memory == nullptr) throw std::bad_alloc();
     auto* list = new (memory) RangeList{previous, 0, static_cast<uint32_t>(capacity)};
-    WATTLE_NOT_A_LEAK(list);
+    if (__lsan_ignore_object) __lsan_ignore_object(list);
     return list;
   }
 
