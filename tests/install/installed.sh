@@ -128,6 +128,17 @@ case_pkg_config() {
   expect_program "$TMP/c_private"
 }
 
+# In a program with the address sanitizer and its leak checker, which the library was built without.
+case_beside_asan() {
+  [ -z "${SANITIZE:-}" ] || { echo "skipped: the library itself has a sanitizer"; exit 77; }
+  local flags
+  read -ra flags < <(pkg-config --cflags --libs wattle)
+  compile "$CXX" -std=c++23 -fsanitize=address "$here/project/main.cc" "${flags[@]}" -o "$TMP/cc"
+  compile "$CC" -fsanitize=address "$here/project/main.c" "${flags[@]}" -o "$TMP/c"
+  expect_program "$TMP/cc" "$PREFIX"
+  expect_program "$TMP/c" "$PREFIX"
+}
+
 case_program() {
   cat >"$TMP/add.wat" <<<'(module (func (export "f") (result i32) (i32.const 42)))'
   run run --invoke f "$TMP/add.wat"
