@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <exception>
 #include <system_error>
 
 namespace wattle::compile {
@@ -16,7 +17,17 @@ struct WorkerPool::Job {
   unsigned nextWorker = 1;
   unsigned active = 0;
   bool closed = false;
+  std::exception_ptr failed;  // the first
 
+  // What a body throws (it may run out of memory) is for the caller of run().
+  void work(unsigned worker) {
+    try {
+      (*body)(worker);
+    } catch (...) {
+      std::lock_guard lock(mutex);
+      if (!failed) failed = std::current_exception();
+    }
+  }
   void help() {
     unsigned worker = 0;
     {
@@ -25,7 +36,7 @@ struct WorkerPool::Job {
       worker = nextWorker++;
       ++active;
     }
-    (*body)(worker);
+    work(worker);
     std::lock_guard lock(mutex);
     if (--active == 0) idle.notify_all();
   }
@@ -91,16 +102,19 @@ void WorkerPool::run(const std::function<void(unsigned)>& body) {
   if (width_ <= 1) return body(0);
   auto job = std::make_shared<Job>();
   job->body = &body;
-  {
+  try {
     std::lock_guard lock(mutex_);
     ensureThreads();
     for (unsigned i = 1; i < width_; ++i) queue_.push_back([job] { job->help(); });
+  } catch (const std::bad_alloc&) {
+    // Helpers are a help only, and those that were asked may know of the job already.
   }
   wake_.notify_all();
-  body(0);
+  job->work(0);
   std::unique_lock lock(job->mutex);
   job->closed = true;
   job->idle.wait(lock, [&] { return job->active == 0; });
+  if (job->failed) std::rethrow_exception(job->failed);
 }
 
 }  // namespace wattle::compile

@@ -26,6 +26,7 @@ class WorkerPool {
 
   // Runs body(worker) on up to width() threads at once, worker = 0 .. width()-1 each at most once, and returns when all are done. The body
   // divides the work itself (an atomic counter). Worker 0 is the caller, and may find all the work to itself.
+  // When a body throws, the others are waited for, and the first exception comes out here.
   void run(const std::function<void(unsigned worker)>& body);
 
   // Runs the task some time later on a thread of the pool.

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "frontend/text/wat.h"
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/call.h"
 #include "runtime/vm/engine.h"
 #include "runtime/vm/instance.h"
@@ -51,12 +52,14 @@ bool handleSignal(int signal, void* siginfo, void* ucontext) {
 // -------------------------------------------------------------------------------------------------------------
 
 Result<std::vector<uint8_t>> wat2wasm(std::string_view text) {
-  auto binary = frontend::parseWat(text);
-  if (binary) return std::move(*binary);
-  Error error = vm::toApi(binary.error());
-  auto [line, column] = frontend::lineColumn(text, binary.error().offset);
-  error.message = fmt::format("{}:{}: {}", line, column, error.message);
-  return std::unexpected(std::move(error));
+  return vm::atBoundary([&]() -> Result<std::vector<uint8_t>> {
+    auto binary = frontend::parseWat(text);
+    if (binary) return std::move(*binary);
+    Error error = vm::toApi(binary.error());
+    auto [line, column] = frontend::lineColumn(text, binary.error().offset);
+    error.message = fmt::format("{}:{}: {}", line, column, error.message);
+    return std::unexpected(std::move(error));
+  });
 }
 
 // --- Engine
@@ -69,11 +72,11 @@ const Config& Engine::config() const { return impl_->config; }
 // -----------------------------------------------------------------------------------------------------------
 
 Result<Module> Module::compile(const Engine& engine, std::span<const uint8_t> bytes) {
-  return compile(engine, std::vector<uint8_t>(bytes.begin(), bytes.end()));
+  return vm::atBoundary([&] { return compile(engine, std::vector<uint8_t>(bytes.begin(), bytes.end())); });
 }
 
 Result<Module> Module::compile(const Engine& engine, std::vector<uint8_t>&& bytes) {
-  return wrap(vm::Module::create(engine.impl(), vm::ModuleBytes(std::move(bytes))));
+  return vm::atBoundary([&] { return wrap(vm::Module::create(engine.impl(), vm::ModuleBytes(std::move(bytes)))); });
 }
 
 Result<Module> Module::fromText(const Engine& engine, std::string_view text) {
@@ -83,25 +86,33 @@ Result<Module> Module::fromText(const Engine& engine, std::string_view text) {
 }
 
 Result<Module> Module::fromFile(const Engine& engine, const std::string& path) {
-  auto bytes = vm::ModuleBytes::map(path);
-  if (!bytes) return std::unexpected(std::move(bytes.error()));
-  if (vm::Module::isSerialized(bytes->span())) return wrap(vm::Module::deserialize(engine.impl(), std::move(*bytes)));
-  if (!isBinary(bytes->span()) && looksLikeText(bytes->span())) {
-    return fromText(engine, {reinterpret_cast<const char*>(bytes->span().data()), bytes->span().size()});
-  }
-  return wrap(vm::Module::create(engine.impl(), std::move(*bytes)));
+  return vm::atBoundary([&]() -> Result<Module> {
+    auto bytes = vm::ModuleBytes::map(path);
+    if (!bytes) return std::unexpected(std::move(bytes.error()));
+    if (vm::Module::isSerialized(bytes->span())) return wrap(vm::Module::deserialize(engine.impl(), std::move(*bytes)));
+    if (!isBinary(bytes->span()) && looksLikeText(bytes->span())) {
+      return fromText(engine, {reinterpret_cast<const char*>(bytes->span().data()), bytes->span().size()});
+    }
+    return wrap(vm::Module::create(engine.impl(), std::move(*bytes)));
+  });
 }
 
 Result<void> Module::validate(const Engine&, std::span<const uint8_t> bytes) {
-  if (auto valid = frontend::validateModule(bytes); !valid) return std::unexpected(vm::toApi(valid.error()));
-  return {};
+  return vm::atBoundary([&]() -> Result<void> {
+    if (auto valid = frontend::validateModule(bytes); !valid) return std::unexpected(vm::toApi(valid.error()));
+    return {};
+  });
 }
 
-Result<std::vector<uint8_t>> Module::serialize() const { return impl_->serialize(); }
+Result<std::vector<uint8_t>> Module::serialize() const {
+  return vm::atBoundary([&] { return impl_->serialize(); });
+}
 
 Result<Module> Module::deserialize(const Engine& engine, std::span<const uint8_t> bytes) {
-  return wrap(
-      vm::Module::deserialize(engine.impl(), vm::ModuleBytes(std::vector<uint8_t>(bytes.begin(), bytes.end()))));
+  return vm::atBoundary([&] {
+    return wrap(
+        vm::Module::deserialize(engine.impl(), vm::ModuleBytes(std::vector<uint8_t>(bytes.begin(), bytes.end()))));
+  });
 }
 
 std::vector<ImportType> Module::imports() const {

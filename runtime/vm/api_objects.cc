@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/call.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/function.h"
@@ -74,12 +75,12 @@ FuncType Func::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType
 
 Result<std::vector<Val>> Func::call(std::span<const Val> args) const {
   if (!impl_) return gone();
-  return vm::callChecked(*impl_, args);
+  return vm::atBoundary([&] { return vm::callChecked(*impl_, args); });
 }
 
 Result<void> Func::callRaw(std::span<RawVal> values) const {
   if (!impl_) return gone();
-  return vm::callRaw(*impl_, values);
+  return vm::atBoundary([&] { return vm::callRaw(*impl_, values); });
 }
 
 Val Func::ref() const {
@@ -99,24 +100,28 @@ std::optional<Func> Func::fromRef(Store& store, const Val& value) {
 // -----------------------------------------------------------------------------------------------------------
 
 Result<Memory> Memory::create(Store& store, const MemoryType& type) {
-  auto checked = vm::fromApi(type);
-  if (!checked) return std::unexpected(checked.error());
-  store.impl().collectIfDue();
-  auto bounds = sandbox::Bounds::Checked;
-  if (vm::Module::canGuard(*checked)) {
-    auto mode = store.impl().engine().config.bounds;
-    if (mode == BoundsMode::Guarded) bounds = sandbox::Bounds::Guarded;
-    if (mode == BoundsMode::Auto) bounds = sandbox::preferredBounds();
-  }
-  auto made = vm::Memory::create(store.impl(), *checked, bounds);
-  if (!made) return std::unexpected(std::move(made.error()));
-  return Memory(*made);
+  return vm::atBoundary([&]() -> Result<Memory> {
+    auto checked = vm::fromApi(type);
+    if (!checked) return std::unexpected(checked.error());
+    store.impl().collectIfDue();
+    auto bounds = sandbox::Bounds::Checked;
+    if (vm::Module::canGuard(*checked)) {
+      auto mode = store.impl().engine().config.bounds;
+      if (mode == BoundsMode::Guarded) bounds = sandbox::Bounds::Guarded;
+      if (mode == BoundsMode::Auto) bounds = sandbox::preferredBounds();
+    }
+    auto made = vm::Memory::create(store.impl(), *checked, bounds);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return Memory(*made);
+  });
 }
 
 Result<Memory> Memory::create(Store& store, const SharedMemory& shared) {
-  if (!shared.impl_) return argument("no shared memory");
-  store.impl().collectIfDue();
-  return Memory(vm::Memory::create(store.impl(), shared.impl_));
+  return vm::atBoundary([&]() -> Result<Memory> {
+    if (!shared.impl_) return argument("no shared memory");
+    store.impl().collectIfDue();
+    return Memory(vm::Memory::create(store.impl(), shared.impl_));
+  });
 }
 
 std::optional<SharedMemory> Memory::share() const {
@@ -131,73 +136,85 @@ std::span<uint8_t> Memory::bytes() const { return impl_ ? impl_->bytes() : std::
 uint64_t Memory::pages() const { return impl_ ? impl_->pages() : 0; }
 
 Result<uint64_t> Memory::grow(uint64_t deltaPages) const {
-  if (!isLive(impl_)) return gone();
-  int64_t old = impl_->grow(deltaPages);
-  if (old < 0) {
-    return std::unexpected(
-        Error::make(ErrorKind::Resource, fmt::format("a memory of {} pages cannot grow by {}", pages(), deltaPages)));
-  }
-  return static_cast<uint64_t>(old);
+  return vm::atBoundary([&]() -> Result<uint64_t> {
+    if (!isLive(impl_)) return gone();
+    int64_t old = impl_->grow(deltaPages);
+    if (old < 0) {
+      return std::unexpected(
+          Error::make(ErrorKind::Resource, fmt::format("a memory of {} pages cannot grow by {}", pages(), deltaPages)));
+    }
+    return static_cast<uint64_t>(old);
+  });
 }
 
 // --- Table
 // ------------------------------------------------------------------------------------------------------------
 
 Result<Table> Table::create(Store& store, const TableType& type, const Val& init) {
-  auto checked = vm::fromApi(type);
-  if (!checked) return std::unexpected(checked.error());
-  abi::RawValue raw;
-  if (auto error = vm::toRaw(store.impl(), init, checked->element, raw)) return std::unexpected(std::move(*error));
-  store.impl().collectIfDue();
-  auto made = vm::Table::create(store.impl(), *checked, raw.ref);
-  if (!made) return std::unexpected(std::move(made.error()));
-  return Table(*made);
+  return vm::atBoundary([&]() -> Result<Table> {
+    auto checked = vm::fromApi(type);
+    if (!checked) return std::unexpected(checked.error());
+    abi::RawValue raw;
+    if (auto error = vm::toRaw(store.impl(), init, checked->element, raw)) return std::unexpected(std::move(*error));
+    store.impl().collectIfDue();
+    auto made = vm::Table::create(store.impl(), *checked, raw.ref);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return Table(*made);
+  });
 }
 
 TableType Table::type() const { return impl_ ? vm::toApi(impl_->currentType()) : TableType(); }
 uint64_t Table::size() const { return impl_ ? impl_->abi::VMTable::size : 0; }
 
 Result<Val> Table::get(uint64_t index) const {
-  if (!isLive(impl_)) return gone();
-  if (index >= size()) return argument(fmt::format("index {} is beyond the table's size of {}", index, size()));
-  abi::RawValue raw{};
-  raw.ref = impl_->elements[index];
-  return vm::handOut(*impl_->store(), raw, impl_->declaredType().element);
+  return vm::atBoundary([&]() -> Result<Val> {
+    if (!isLive(impl_)) return gone();
+    if (index >= size()) return argument(fmt::format("index {} is beyond the table's size of {}", index, size()));
+    abi::RawValue raw{};
+    raw.ref = impl_->elements[index];
+    return vm::handOut(*impl_->store(), raw, impl_->declaredType().element);
+  });
 }
 
 Result<void> Table::set(uint64_t index, const Val& value) const {
-  if (!isLive(impl_)) return gone();
-  if (index >= size()) return argument(fmt::format("index {} is beyond the table's size of {}", index, size()));
-  abi::RawValue raw;
-  if (auto error = vm::toRaw(*impl_->store(), value, impl_->declaredType().element, raw))
-    return std::unexpected(std::move(*error));
-  impl_->elements[index] = raw.ref;
-  return {};
+  return vm::atBoundary([&]() -> Result<void> {
+    if (!isLive(impl_)) return gone();
+    if (index >= size()) return argument(fmt::format("index {} is beyond the table's size of {}", index, size()));
+    abi::RawValue raw;
+    if (auto error = vm::toRaw(*impl_->store(), value, impl_->declaredType().element, raw))
+      return std::unexpected(std::move(*error));
+    impl_->elements[index] = raw.ref;
+    return {};
+  });
 }
 
 Result<uint64_t> Table::grow(uint64_t delta, const Val& init) const {
-  if (!isLive(impl_)) return gone();
-  abi::RawValue raw;
-  if (auto error = vm::toRaw(*impl_->store(), init, impl_->declaredType().element, raw))
-    return std::unexpected(std::move(*error));
-  int64_t old = impl_->grow(delta, raw.ref);
-  if (old < 0) {
-    return std::unexpected(
-        Error::make(ErrorKind::Resource, fmt::format("a table of {} elements cannot grow by {}", size(), delta)));
-  }
-  return static_cast<uint64_t>(old);
+  return vm::atBoundary([&]() -> Result<uint64_t> {
+    if (!isLive(impl_)) return gone();
+    abi::RawValue raw;
+    if (auto error = vm::toRaw(*impl_->store(), init, impl_->declaredType().element, raw))
+      return std::unexpected(std::move(*error));
+    int64_t old = impl_->grow(delta, raw.ref);
+    if (old < 0) {
+      return std::unexpected(
+          Error::make(ErrorKind::Resource, fmt::format("a table of {} elements cannot grow by {}", size(), delta)));
+    }
+    return static_cast<uint64_t>(old);
+  });
 }
 
 // --- Global
 // -----------------------------------------------------------------------------------------------------------
 
 Result<Global> Global::create(Store& store, const GlobalType& type, const Val& value) {
-  auto checked = vm::fromApi(type);
-  if (!checked) return std::unexpected(checked.error());
-  abi::RawValue raw;
-  if (auto error = vm::toRaw(store.impl(), value, checked->type, raw)) return std::unexpected(std::move(*error));
-  store.impl().collectIfDue();
-  return Global(new vm::Global(store.impl(), *checked, raw));
+  return vm::atBoundary([&]() -> Result<Global> {
+    auto checked = vm::fromApi(type);
+    if (!checked) return std::unexpected(checked.error());
+    abi::RawValue raw;
+    if (auto error = vm::toRaw(store.impl(), value, checked->type, raw)) return std::unexpected(std::move(*error));
+    store.impl().collectIfDue();
+    return Global(new vm::Global(store.impl(), *checked, raw));
+  });
 }
 
 GlobalType Global::type() const { return impl_ ? vm::toApi(impl_->type()) : GlobalType(); }
@@ -209,13 +226,15 @@ Val Global::get() const {
 }
 
 Result<void> Global::set(const Val& value) const {
-  if (!isLive(impl_)) return gone();
-  if (!impl_->type().isMutable) return argument("the global is immutable");
-  abi::RawValue raw;
-  if (auto error = vm::toRaw(*impl_->store(), value, impl_->type().type, raw))
-    return std::unexpected(std::move(*error));
-  *impl_->cell() = raw;
-  return {};
+  return vm::atBoundary([&]() -> Result<void> {
+    if (!isLive(impl_)) return gone();
+    if (!impl_->type().isMutable) return argument("the global is immutable");
+    abi::RawValue raw;
+    if (auto error = vm::toRaw(*impl_->store(), value, impl_->type().type, raw))
+      return std::unexpected(std::move(*error));
+    *impl_->cell() = raw;
+    return {};
+  });
 }
 
 // --- Tag
@@ -236,20 +255,22 @@ FuncType Tag::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(
 // --------------------------------------------------------------------------------------------------------
 
 Result<Exception> Exception::create(Store& store, const Tag& tag, std::span<const Val> values) {
-  if (!isLive(tag.impl()) || tag.impl()->store() != &store.impl()) return argument("a tag of another store");
-  const auto& params = tag.impl()->type().params;
-  if (values.size() != params.size()) {
-    return argument(fmt::format("the tag takes {} values, not {}", params.size(), values.size()));
-  }
-  std::vector<abi::RawValue> raw(params.size());
-  for (size_t i = 0; i < params.size(); ++i) {
-    if (auto error = vm::toRaw(store.impl(), values[i], params[i], raw[i])) return std::unexpected(std::move(*error));
-  }
-  store.impl().collectIfDue();
-  auto* made = vm::Exception::create(store.impl(), *tag.impl());
-  if (!made) return std::unexpected(Error::make(ErrorKind::Resource, "out of memory"));
-  std::ranges::copy(raw, made->abi::VMException::values());
-  return Exception(made);
+  return vm::atBoundary([&]() -> Result<Exception> {
+    if (!isLive(tag.impl()) || tag.impl()->store() != &store.impl()) return argument("a tag of another store");
+    const auto& params = tag.impl()->type().params;
+    if (values.size() != params.size()) {
+      return argument(fmt::format("the tag takes {} values, not {}", params.size(), values.size()));
+    }
+    std::vector<abi::RawValue> raw(params.size());
+    for (size_t i = 0; i < params.size(); ++i) {
+      if (auto error = vm::toRaw(store.impl(), values[i], params[i], raw[i])) return std::unexpected(std::move(*error));
+    }
+    store.impl().collectIfDue();
+    auto* made = vm::Exception::create(store.impl(), *tag.impl());
+    if (!made) return std::unexpected(Error::make(ErrorKind::Resource, "out of memory"));
+    std::ranges::copy(raw, made->abi::VMException::values());
+    return Exception(made);
+  });
 }
 
 std::optional<Exception> Exception::from(const Error& error) {
@@ -291,12 +312,14 @@ Error Exception::error() const {
 // ---------------------------------------------------------------------------------------------------------
 
 Result<Instance> Instance::create(Store& store, const Module& module, std::span<const Extern> imports) {
-  if (!module.impl()) return argument("the module is empty");
-  auto made = vm::Instance::create(store.impl(), module.impl(), imports);
-  if (!made) return std::unexpected(std::move(made.error()));
-  Instance instance(*made);
-  (*made)->release();
-  return instance;
+  return vm::atBoundary([&]() -> Result<Instance> {
+    if (!module.impl()) return argument("the module is empty");
+    auto made = vm::Instance::create(store.impl(), module.impl(), imports);
+    if (!made) return std::unexpected(std::move(made.error()));
+    Instance instance(*made);
+    (*made)->release();
+    return instance;
+  });
 }
 
 std::optional<Instance> Instance::from(const Frame& frame) {

@@ -6,6 +6,7 @@
 #include <cstring>
 
 #include "runtime/compile/compile.h"
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/gc_builtins.h"
 #include "runtime/vm/instance.h"
@@ -33,7 +34,7 @@ void copyBytes(void* to, const void* from, uint64_t n) {
 }
 
 int64_t memoryGrow(VMContext* context, uint32_t memory, uint64_t deltaPages) {
-  return Instance::of(context)->memory(memory)->grow(deltaPages);
+  return orElse(int64_t{-1}, [&] { return Instance::of(context)->memory(memory)->grow(deltaPages); });
 }
 
 uint32_t memoryFill(VMContext* context, uint32_t memory, uint64_t dst, uint32_t value, uint64_t n) {
@@ -140,18 +141,22 @@ uint64_t atomicNotify(VMContext* context, uint32_t index, uint64_t address, uint
 // The payload is still in the guest's frame, where the collector finds it.
 abi::VMException* newException(VMContext* context, uint32_t tag) {
   Instance& instance = *Instance::of(context);
-  instance.store()->collectIfDue();
-  return Exception::create(*instance.store(), *instance.tag(tag));
+  return orElse(nullptr, [&]() -> abi::VMException* {
+    instance.store()->collectIfDue();
+    return Exception::create(*instance.store(), *instance.tag(tag));
+  });
 }
 
 uint32_t isSubtype(uint32_t sub, uint32_t super) { return TypeRegistry::process().isSubtype(sub, super); }
 
 const void* compileLazy(VMContext* context, uint32_t functionIndex) {
   Instance& instance = *Instance::of(context);
-  auto code = instance.code().materialize(functionIndex);
-  if (!code) return nullptr;
-  Module::compiledMore(instance.sharedModule());
-  return *code;
+  return orElse(nullptr, [&]() -> const void* {
+    auto code = instance.code().materialize(functionIndex);
+    if (!code) return nullptr;
+    Module::compiledMore(instance.sharedModule());
+    return *code;
+  });
 }
 
 // Code saw rsp below the limit. The limit may be the real one, or ~0 because somebody interrupted; what somebody wanted

@@ -8,6 +8,7 @@
 #include <type_traits>
 
 #include "runtime/codecache/code_cache.h"
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/fiber.h"
 #include "runtime/vm/instance.h"
@@ -40,10 +41,18 @@ ThreadState& makeThreadState() {
   return *state;
 }
 
-Error hostException(const char* what) {
-  Error error = trapError(abi::TrapReason::HostError);
-  if (what) error.message += fmt::format(": {}", what);
-  return error;
+Error hostException(const char* what) noexcept {
+  return orElse(outOfMemory(), [&] {
+    try {
+      throw;
+    } catch (const std::bad_alloc&) {
+      return outOfMemory();
+    } catch (...) {
+    }
+    Error error = trapError(abi::TrapReason::HostError);
+    if (what) error.message += fmt::format(": {}", what);
+    return error;
+  });
 }
 
 namespace {
@@ -56,11 +65,16 @@ Error cacheFullError() { return Error::make(ErrorKind::Resource, "the code cache
 // Entry code is not sure of the stack limit. A callback may also hand the store to another thread and wait for it: a
 // call from there has another stack.
 abi::VMThread* prepare(abi::VMActivation* activation) noexcept {
-  ThreadState& thread = threadState();
+  auto* state = orElse(nullptr, [] { return &threadState(); });
+  if (!state) {
+    activation->reason = static_cast<uint64_t>(abi::TrapReason::OutOfMemory);
+    return nullptr;
+  }
+  ThreadState& thread = *state;
   auto* store = static_cast<Store*>(activation->store->store);
   if (!store) {
     activation->reason = static_cast<uint64_t>(abi::TrapReason::HostError);
-    thread.hostError = std::make_unique<Error>(goneError());
+    thread.hostError = orElse(nullptr, [] { return std::make_unique<Error>(goneError()); });
     return nullptr;
   }
   if (!activation->store->activation) {
@@ -130,24 +144,29 @@ static void giveFuelBack(const ThreadState& thread) {
       compile::fuelAhead(module.info(), module.bytes(), instance.code().settings(), hit.range->index, hit.offset - hit.range->start));
 }
 
+// A trap is told without its backtrace rather than not at all.
+static std::vector<Frame> backtrace(const ThreadState& thread) {
+  return orElse({}, [&] { return symbolize(thread.frames, thread.frameCount); });
+}
+
 Error failure(const abi::VMActivation& activation) {
   ThreadState& thread = threadState();
   giveFuelBack(thread);
   auto reason = static_cast<abi::TrapReason>(activation.reason);
   if (reason == abi::TrapReason::UncaughtException) {
     Error error = uncaught(*Exception::from(std::exchange(activation.store->pendingException, nullptr)));
-    error.backtrace = symbolize(thread.frames, thread.frameCount);
+    error.backtrace = backtrace(thread);
     return error;
   }
   if (reason != abi::TrapReason::HostError || !thread.hostError) {
     Error error = trapError(reason);
-    error.backtrace = symbolize(thread.frames, thread.frameCount);
+    error.backtrace = backtrace(thread);
     return error;
   }
   Error error = std::move(*thread.hostError);
   thread.hostError.reset();
   if (error.kind == ErrorKind::Trap && error.backtrace.empty())
-    error.backtrace = symbolize(thread.frames, thread.frameCount);
+    error.backtrace = backtrace(thread);
   return error;
 }
 
@@ -156,8 +175,9 @@ abi::TrapReason holdHostError(Store& store, Error&& error) {
     store.context().pendingException = exception;  // which the host stub throws before anything else runs
     return abi::TrapReason::UncaughtException;
   }
-  threadState().hostError = std::make_unique<Error>(std::move(error));
-  return abi::TrapReason::HostError;
+  auto& held = threadState().hostError;
+  held = orElse(nullptr, [&] { return std::make_unique<Error>(std::move(error)); });
+  return held ? abi::TrapReason::HostError : abi::TrapReason::OutOfMemory;
 }
 
 namespace {
@@ -243,7 +263,7 @@ Result<void> runHost(HostFunction& host, Instance* instance, abi::RawValue* valu
 // What host stubs call.
 uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext) noexcept {
   auto& host = *static_cast<HostFunction*>(hostContext->hostFunction);
-  auto result = runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values);
+  auto result = atBoundary([&] { return runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values); });
   if (result) [[likely]]
     return 0;
   return static_cast<uint32_t>(holdHostError(*host.store(), std::move(result.error())));

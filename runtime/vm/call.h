@@ -71,6 +71,6 @@ const void* hostStubFor(const HostDefinition& definition);
 // Keeps the error of a host function until the guest's call has ended with the reason that is returned.
 abi::TrapReason holdHostError(Store& store, Error&& error);
 // As the error of the host function that threw. `what` may be null.
-Error hostException(const char* what);
+Error hostException(const char* what) noexcept;
 
 }  // namespace wattle::vm

@@ -80,17 +80,15 @@ Result<Instance*> Instance::create(Store& store, const std::shared_ptr<Module>& 
 Result<Instance*> Instantiation::run() {
   if (auto made = makeMemories(); !made) return std::unexpected(made.error());
   instance_ = Instance::allocate(store_, module_, code_);
-  instance_->retain();
+  wattle::Instance hold(instance_);  // of this class' own reference, whatever happens
   placeImports();
   placeMemories();
   placeFunctions();
   for (auto step : {&Instantiation::initGlobals, &Instantiation::makeTables, &Instantiation::prepareSegments,
                     &Instantiation::applyElements, &Instantiation::applyData, &Instantiation::start}) {
-    if (auto done = (this->*step)(); !done) {
-      instance_->release();
-      return std::unexpected(std::move(done.error()));
-    }
+    if (auto done = (this->*step)(); !done) return std::unexpected(std::move(done.error()));
   }
+  instance_->retain();
   return instance_;
 }
 

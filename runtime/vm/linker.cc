@@ -3,6 +3,7 @@
 
 #include <map>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/link.h"
@@ -64,26 +65,28 @@ void Linker::defineInstance(std::string module, const Instance& instance) {
 }
 
 Result<Instance> Linker::instantiate(Store& store, const Module& module) const {
-  if (!module.impl()) return std::unexpected(Error::make(ErrorKind::Argument, "the module is empty"));
-  std::vector<Extern> found;
-  std::vector<std::optional<Extern>> all;
-  const auto& imports = module.impl()->info().imports;
-  bool missing = false;
-  for (const auto& import : imports) {
-    const auto* entry = impl_->find(import.module, import.name);
-    if (!entry) {
-      missing = true;
-      all.emplace_back();
-      continue;
+  return vm::atBoundary([&]() -> Result<Instance> {
+    if (!module.impl()) return std::unexpected(Error::make(ErrorKind::Argument, "the module is empty"));
+    std::vector<Extern> found;
+    std::vector<std::optional<Extern>> all;
+    const auto& imports = module.impl()->info().imports;
+    bool missing = false;
+    for (const auto& import : imports) {
+      const auto* entry = impl_->find(import.module, import.name);
+      if (!entry) {
+        missing = true;
+        all.emplace_back();
+        continue;
+      }
+      auto value = Impl::resolve(store, *entry);
+      if (!value) return std::unexpected(std::move(value.error()));
+      all.push_back(std::move(*value));
     }
-    auto value = Impl::resolve(store, *entry);
-    if (!value) return std::unexpected(std::move(value.error()));
-    all.push_back(std::move(*value));
-  }
-  if (missing) return std::unexpected(vm::checkImports(store.impl(), *module.impl(), all).error());
-  found.reserve(all.size());
-  for (auto& value : all) found.push_back(std::move(*value));
-  return Instance::create(store, module, found);
+    if (missing) return std::unexpected(vm::checkImports(store.impl(), *module.impl(), all).error());
+    found.reserve(all.size());
+    for (auto& value : all) found.push_back(std::move(*value));
+    return Instance::create(store, module, found);
+  });
 }
 
 std::optional<Extern> Linker::get(Store& store, std::string_view module, std::string_view name) const {

@@ -4,6 +4,7 @@
 #include <algorithm>
 
 #include "runtime/compile/abi/entry.h"
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/call.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/function.h"
@@ -75,36 +76,42 @@ vm::Store& storeOf(void* cells) { return *static_cast<vm::Store*>(static_cast<ab
 }  // namespace
 
 Result<Target> bind(const Func& function, std::span<const Slot> params, std::span<const Slot> results, bool direct) {
-  vm::Function* impl = function.impl();
-  if (!impl || !impl->store() || !impl->store()->isOpen()) return std::unexpected(goneError());
-  const frontend::FuncType& type = impl->type();
-  if (!fits(params, type.params) || !fits(results, type.results)) {
-    return std::unexpected(Error::make(
-        ErrorKind::Argument, fmt::format("the function is {}, not ({}) -> ({})", wattle::toString(vm::toApi(type)),
-                                         toString(params), toString(results))));
-  }
-  const void* entry;
-  if (direct) {
-    auto integers = std::ranges::count_if(params, [](Slot slot) { return !isFloatSlot(slot); });
-    entry = compile::typedEntry(static_cast<unsigned>(integers), vm::entrySupport());
-  } else {
-    entry = reinterpret_cast<const void*>(compile::entryStub(type, vm::entrySupport()));
-  }
-  if (!entry) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
-  return Target{impl->code, impl->context, &impl->store()->context(), entry,
-                reinterpret_cast<const void* const*>(impl->owner()->storeCell()), impl};
+  return vm::atBoundary([&]() -> Result<Target> {
+    vm::Function* impl = function.impl();
+    if (!impl || !impl->store() || !impl->store()->isOpen()) return std::unexpected(goneError());
+    const frontend::FuncType& type = impl->type();
+    if (!fits(params, type.params) || !fits(results, type.results)) {
+      return std::unexpected(Error::make(
+          ErrorKind::Argument, fmt::format("the function is {}, not ({}) -> ({})", wattle::toString(vm::toApi(type)),
+                                           toString(params), toString(results))));
+    }
+    const void* entry;
+    if (direct) {
+      auto integers = std::ranges::count_if(params, [](Slot slot) { return !isFloatSlot(slot); });
+      entry = compile::typedEntry(static_cast<unsigned>(integers), vm::entrySupport());
+    } else {
+      entry = reinterpret_cast<const void*>(compile::entryStub(type, vm::entrySupport()));
+    }
+    if (!entry) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
+    return Target{impl->code, impl->context, &impl->store()->context(), entry,
+                  reinterpret_cast<const void* const*>(impl->owner()->storeCell()), impl};
+  });
 }
 
-Error takeError(const Activation& activation) { return vm::failure(reinterpret_cast<const abi::VMActivation&>(activation)); }
+Error takeError(const Activation& activation) {
+  return vm::orElse(vm::outOfMemory(), [&] { return vm::failure(reinterpret_cast<const abi::VMActivation&>(activation)); });
+}
 
 Error goneError() { return Error::make(ErrorKind::Argument, "the function is empty, or its store is gone"); }
 
 Result<uint64_t> lowerReference(const Target& target, unsigned index, const Val& value) {
-  abi::RawValue raw;
-  auto error = vm::toRaw(storeOf(target.store), value, typeOf(target).params[index], raw);
-  if (!error) return raw.ref;
-  error->message = fmt::format("argument {}: {}", index, error->message);
-  return std::unexpected(std::move(*error));
+  return vm::atBoundary([&]() -> Result<uint64_t> {
+    abi::RawValue raw;
+    auto error = vm::toRaw(storeOf(target.store), value, typeOf(target).params[index], raw);
+    if (!error) return raw.ref;
+    error->message = fmt::format("argument {}: {}", index, error->message);
+    return std::unexpected(std::move(*error));
+  });
 }
 
 Val raiseResult(const Target& target, unsigned index, uint64_t word) {

@@ -138,6 +138,8 @@ void Compiler::emitReturn() {
 // Tears our frame down for a tail call. Register arguments are in place, stack arguments at [rsp]; rax is kept.
 void Compiler::leaveFrame(uint32_t calleeType) {
   endFuelBlock();
+  // Functions that only call each other in tail position loop like this: their prologues are where they can be interrupted.
+  if (!hasStackCheck_) needsStackCheck_ = true;
   const uint32_t mine = ctx_.shapes[module_.functions[function_].typeIndex].stackBytes;
   const uint32_t theirs = ctx_.shapes[calleeType].stackBytes;
   if (mine == 0 && theirs == 0) return epilogue();

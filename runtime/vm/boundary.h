@@ -1,0 +1,46 @@
+// Where the public API meets the implementation, which may run out of memory anywhere: that becomes an error like any other.
+#pragma once
+
+#include <new>
+#include <stdexcept>
+#include <system_error>
+#include <type_traits>
+#include <utility>
+
+#include "wattle/error.hpp"
+
+namespace wattle::vm {
+
+// Its text needs no memory of its own (it fits into the string).
+inline Error outOfMemory() { return Error::make(ErrorKind::Resource, "out of memory"); }
+
+// Runs the body of a function of the API, which returns a Result. bad_alloc and length_error come of sizes that a guest chose, system_error
+// of a system that has no more threads or locks to give.
+template <class Body>
+std::invoke_result_t<Body> atBoundary(Body&& body) noexcept {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const std::bad_alloc&) {
+    return std::unexpected(outOfMemory());
+  } catch (const std::length_error&) {
+    return std::unexpected(outOfMemory());
+  } catch (const std::system_error&) {
+    return std::unexpected(Error::make(ErrorKind::Resource, "no resources"));
+  }
+}
+
+// The same for what generated code calls: `otherwise` is how it says that there is no memory.
+template <class Body>
+std::invoke_result_t<Body> orElse(std::invoke_result_t<Body> otherwise, Body&& body) noexcept {
+  try {
+    return std::forward<Body>(body)();
+  } catch (const std::bad_alloc&) {
+    return otherwise;
+  } catch (const std::length_error&) {
+    return otherwise;
+  } catch (const std::system_error&) {
+    return otherwise;
+  }
+}
+
+}  // namespace wattle::vm
