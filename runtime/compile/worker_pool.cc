@@ -3,8 +3,15 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <condition_variable>
+#include <deque>
 #include <exception>
+#include <memory>
+#include <mutex>
+#include <new>
 #include <system_error>
+#include <thread>
+#include <vector>
 
 namespace wattle::compile {
 
@@ -42,46 +49,55 @@ struct WorkerPool::Job {
   }
 };
 
+struct WorkerPool::Shared {
+  const int owner = getpid();
+  std::mutex mutex;
+  std::condition_variable wake;
+  std::deque<std::function<void()>> queue;
+  std::vector<std::thread> threads;
+  bool stopping = false;
+};
+
 WorkerPool::WorkerPool(unsigned threads)
-    : width_(threads ? threads : std::max(1u, std::thread::hardware_concurrency())) {}
+    : width_(threads ? threads : std::max(1u, std::thread::hardware_concurrency())), shared_(new Shared) {}
 
 WorkerPool::~WorkerPool() {
-  if (threads_.empty()) return;
-  if (owner_ != getpid()) {   // a child of the process that has the threads
-    new std::vector<std::thread>(std::move(threads_));
-    return;
-  }
+  Shared* shared = shared_.load();
+  if (shared->owner != getpid()) return;
   {
-    std::lock_guard lock(mutex_);
-    stopping_ = true;
+    std::lock_guard lock(shared->mutex);
+    shared->stopping = true;
   }
-  wake_.notify_all();
-  for (auto& thread : threads_) thread.join();
+  shared->wake.notify_all();
+  for (auto& thread : shared->threads) thread.join();
+  delete shared;
 }
 
-void WorkerPool::ensureThreads() {
-  if (owner_ != getpid()) {
-    // The handles name threads that only the parent has: they can be neither joined nor detached here.
-    if (!threads_.empty()) new std::vector<std::thread>(std::move(threads_));
-    threads_.clear();
-    queue_.clear();
-    owner_ = getpid();
-  }
+WorkerPool::Shared& WorkerPool::shared() {
+  Shared* now = shared_.load(std::memory_order_acquire);
+  if (now->owner == getpid()) return *now;
+  auto* mine = new Shared;
+  if (shared_.compare_exchange_strong(now, mine)) return *mine;
+  delete mine;   // another thread of the child was first
+  return *now;
+}
+
+void WorkerPool::ensureThreads(Shared& shared) {
   const unsigned wanted = std::max(1u, width_ - 1);
   try {
-    while (threads_.size() < wanted) threads_.emplace_back([this] { loop(); });
+    while (shared.threads.size() < wanted) shared.threads.emplace_back([&shared] { loop(shared); });
   } catch (const std::system_error&) {
     // No more threads to be had. Those there are, and the callers, do the work.
   }
 }
 
-void WorkerPool::loop() {
-  std::unique_lock lock(mutex_);
+void WorkerPool::loop(Shared& shared) {
+  std::unique_lock lock(shared.mutex);
   while (true) {
-    wake_.wait(lock, [this] { return stopping_ || !queue_.empty(); });
-    if (queue_.empty()) return;
-    auto task = std::move(queue_.front());
-    queue_.pop_front();
+    shared.wake.wait(lock, [&shared] { return shared.stopping || !shared.queue.empty(); });
+    if (shared.queue.empty()) return;
+    auto task = std::move(shared.queue.front());
+    shared.queue.pop_front();
     lock.unlock();
     task();
     task = nullptr;
@@ -90,26 +106,28 @@ void WorkerPool::loop() {
 }
 
 void WorkerPool::post(std::function<void()> task) {
+  Shared& here = shared();
   {
-    std::lock_guard lock(mutex_);
-    ensureThreads();
-    queue_.push_back(std::move(task));
+    std::lock_guard lock(here.mutex);
+    ensureThreads(here);
+    here.queue.push_back(std::move(task));
   }
-  wake_.notify_one();
+  here.wake.notify_one();
 }
 
 void WorkerPool::run(const std::function<void(unsigned)>& body) {
   if (width_ <= 1) return body(0);
   auto job = std::make_shared<Job>();
   job->body = &body;
+  Shared& here = shared();
   try {
-    std::lock_guard lock(mutex_);
-    ensureThreads();
-    for (unsigned i = 1; i < width_; ++i) queue_.push_back([job] { job->help(); });
+    std::lock_guard lock(here.mutex);
+    ensureThreads(here);
+    for (unsigned i = 1; i < width_; ++i) here.queue.push_back([job] { job->help(); });
   } catch (const std::bad_alloc&) {
     // Helpers are a help only, and those that were asked may know of the job already.
   }
-  wake_.notify_all();
+  here.wake.notify_all();
   job->work(0);
   std::unique_lock lock(job->mutex);
   job->closed = true;

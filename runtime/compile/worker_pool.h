@@ -1,14 +1,9 @@
 // Threads that compile. Started at first need, so that a small program never pays for them.
 #pragma once
 
-#include <condition_variable>
+#include <atomic>
 #include <cstdint>
-#include <deque>
 #include <functional>
-#include <memory>
-#include <mutex>
-#include <thread>
-#include <vector>
 
 namespace wattle::compile {
 
@@ -34,15 +29,14 @@ class WorkerPool {
 
  private:
   struct Job;
-  void ensureThreads();
-  void loop();
+  // What threads share. One for each process: after fork() a mutex may be held, and a condition waited for, by threads that only the parent
+  // has, so the child leaves the inherited one alone (not even destroys it) and makes its own.
+  struct Shared;
+  Shared& shared();
+  void ensureThreads(Shared& shared);
+  static void loop(Shared& shared);
   unsigned width_;
-  std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<std::function<void()>> queue_;
-  std::vector<std::thread> threads_;
-  int owner_ = 0;             // the process that started the threads
-  bool stopping_ = false;
+  std::atomic<Shared*> shared_;
 };
 
 }  // namespace wattle::compile
