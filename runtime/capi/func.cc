@@ -6,6 +6,7 @@
 
 #include "runtime/capi/wattle_capi.h"
 #include "runtime/vm/function.h"
+#include "runtime/vm/small_buffer.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/types.h"
 
@@ -15,25 +16,7 @@ namespace {
 
 // `Element`s without the heap while there are few.
 template <class Element>
-class Buffer {
- public:
-  explicit Buffer(size_t count) {
-    if (count <= kInline) {
-      data_ = std::uninitialized_default_construct_n(reinterpret_cast<Element*>(few_), count) - count;
-    } else {
-      many_.resize(count);
-      data_ = many_.data();
-    }
-  }
-  Element* data() { return data_; }
-
- private:
-  static_assert(std::is_trivially_destructible_v<Element>);
-  static constexpr size_t kInline = 10;
-  Element* data_;
-  alignas(Element) std::byte few_[kInline * sizeof(Element)];
-  std::vector<Element> many_;
-};
+using Buffer = vm::SmallBuffer<Element, 10>;
 
 Error argument(std::string message) { return Error::make(ErrorKind::Argument, std::move(message)); }
 

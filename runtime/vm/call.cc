@@ -12,6 +12,7 @@
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/fiber.h"
 #include "runtime/vm/instance.h"
+#include "runtime/vm/small_buffer.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/values.h"
 #include "sandbox/stack.h"
@@ -182,27 +183,6 @@ abi::TrapReason holdHostError(Store& store, Error&& error) {
 
 namespace {
 
-// A few values without the heap.
-class ValBuffer {
- public:
-  explicit ValBuffer(size_t count) {
-    if (count > kInline) {
-      heap_.resize(count);
-      data_ = heap_.data();
-    } else {
-      data_ = std::uninitialized_default_construct_n(reinterpret_cast<Val*>(inline_), count) - count;
-    }
-  }
-  Val* data() { return data_; }
-
- private:
-  static_assert(std::is_trivially_destructible_v<Val>);
-  static constexpr size_t kInline = 12;
-  Val* data_;
-  alignas(Val) std::byte inline_[kInline * sizeof(Val)];
-  std::vector<Val> heap_;
-};
-
 // An asynchronous host function has begun what it does, and all that it held on to is gone.
 Result<void> awaitOutcome(Fiber& fiber, std::span<Val> results) {
   auto suspension = std::exchange(fiber.pending, nullptr);
@@ -245,7 +225,7 @@ Result<void> runHost(HostFunction& host, Instance* instance, abi::RawValue* valu
   const frontend::FuncType& type = host.definition().signature;
   size_t params = type.params.size(), results = type.results.size();
   Store& store = *host.store();
-  ValBuffer buffer(params + results);
+  SmallBuffer<Val, 12> buffer(params + results);
   Val* vals = buffer.data();
   for (size_t i = 0; i < params; ++i) vals[i] = fromRaw(values[i], type.params[i]);
   for (size_t i = 0; i < results; ++i) vals[params + i] = Val::zero(toApi(type.results[i]));
@@ -311,14 +291,8 @@ Result<std::vector<Val>> callChecked(Function& function, std::span<const Val> ar
     return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("the function takes {} arguments, not {}",
                                                                         type.params.size(), arguments.size())));
   }
-  constexpr size_t kInline = 16;
-  abi::RawValue few[kInline];
-  std::vector<abi::RawValue> many;
-  abi::RawValue* values = few;
-  if (entry.valueCount > kInline) {
-    many.resize(entry.valueCount);
-    values = many.data();
-  }
+  SmallBuffer<abi::RawValue, 16> buffer(entry.valueCount);
+  abi::RawValue* values = buffer.data();
   for (size_t i = 0; i < arguments.size(); ++i) {
     if (auto error = toRaw(*store, arguments[i], type.params[i], values[i])) {
       error->message = fmt::format("argument {}: {}", i, error->message);
