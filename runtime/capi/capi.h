@@ -271,6 +271,12 @@ void fromVal(Store& store, const Val& value, wasm_val_t& out);
 wasm_ref_t* refFromVal(Store& store, const Val& value);
 wasm_val_t zeroVal(const ValType& type);
 
+// --- table.cc. Shared by both faces, which differ in how they say that it went wrong.
+Result<Table> makeTable(Store& store, const wasm_tabletype_t& type, const wasm_ref_t* init);
+Result<wasm_ref_t*> getElement(const wasm_table_t& table, uint64_t index);
+Result<void> setElement(const wasm_table_t& table, uint64_t index, const wasm_ref_t* ref);
+Result<uint64_t> growTable(const wasm_table_t& table, uint64_t delta, const wasm_ref_t* init);
+
 // --- trap.cc
 // Takes what a callback's trap carried along back out of it.
 wasm_trap_t* makeTrap(Error error);

@@ -5,14 +5,10 @@
 #include "runtime/vm/types.h"
 
 using namespace wattle::capi;
-using wattle::ErrorKind;
-using wattle::RootScope;
 
 namespace {
 
 std::optional<uint64_t> maximum(uint64_t max) { return max == WATTLE_NO_MAXIMUM ? std::nullopt : std::optional(max); }
-
-wattle_error_t* storeGone() { return makeError(ErrorKind::Argument, "the store is gone"); }
 
 }  // namespace
 
@@ -50,11 +46,7 @@ wattle_error_t* wattle_memory_new(wasm_store_t* store, const wasm_memorytype_t* 
 
 wattle_error_t* wattle_table_new(wasm_store_t* store, const wasm_tabletype_t* type, const wasm_ref_t* init,
                                  wasm_table_t** out) {
-  RootScope scope(store->store);
-  auto table = fromType(*type);
-  auto value = refToVal(store->store, init, table.element);
-  if (!value) return makeError(std::move(value.error()));
-  return giveNew(wattle::Table::create(store->store, table, *value), out);
+  return giveNew(makeTable(store->store, *type, init), out);
 }
 
 uint64_t wattle_memory_pages(const wasm_memory_t* memory) { return memory->handle.pages(); }
@@ -65,31 +57,15 @@ wattle_error_t* wattle_memory_grow(wasm_memory_t* memory, uint64_t pages, uint64
 uint64_t wattle_table_size(const wasm_table_t* table) { return table->handle.size(); }
 
 wattle_error_t* wattle_table_get(const wasm_table_t* table, uint64_t index, wasm_ref_t** out) {
-  auto* store = liveStore(*table);
-  if (!store) return storeGone();
-  RootScope scope(*store);
-  auto value = table->handle.get(index);
-  if (!value) return makeError(std::move(value.error()));
-  *out = refFromVal(*store, *value);
-  return nullptr;
+  return give(getElement(*table, index), out);
 }
 
 wattle_error_t* wattle_table_set(wasm_table_t* table, uint64_t index, const wasm_ref_t* ref) {
-  auto* store = liveStore(*table);
-  if (!store) return storeGone();
-  RootScope scope(*store);
-  auto value = refToVal(*store, ref, table->handle.type().element);
-  if (!value) return makeError(std::move(value.error()));
-  return errorOrNull(table->handle.set(index, *value));
+  return errorOrNull(setElement(*table, index, ref));
 }
 
 wattle_error_t* wattle_table_grow(wasm_table_t* table, uint64_t delta, const wasm_ref_t* init, uint64_t* out) {
-  auto* store = liveStore(*table);
-  if (!store) return storeGone();
-  RootScope scope(*store);
-  auto value = refToVal(*store, init, table->handle.type().element);
-  if (!value) return makeError(std::move(value.error()));
-  return give(table->handle.grow(delta, *value), out);
+  return give(growTable(*table, delta, init), out);
 }
 
 void wattle_shared_memory_delete(wattle_shared_memory_t* shared) { delete shared; }
