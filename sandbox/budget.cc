@@ -89,6 +89,11 @@ bool mappingsAllow(uint64_t count) {
   return now.mappingsUsed + count <= now.mappingsLimit;
 }
 
+bool fileSizeAllows(uint64_t bytes) {
+  rlimit rule{};
+  return getrlimit(RLIMIT_FSIZE, &rule) != 0 || bytes <= rule.rlim_cur;
+}
+
 // A margin of 1/64 of the mappings stays for those who asked before us and are about to create, and for growth.
 Bounds preferredBounds() {
   const BudgetState now = budget();

@@ -15,5 +15,7 @@ void noteAddressSpaceEnd();
 bool addressSpaceAllows(uint64_t bytes);
 bool mappingsAllow(uint64_t count);
 bool budgetOverridden();
+// Whether a file of so many bytes may be written: beyond `ulimit -f` the system would end the process (SIGXFSZ).
+bool fileSizeAllows(uint64_t bytes);
 
 }  // namespace wattle::sandbox

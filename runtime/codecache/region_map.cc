@@ -1,7 +1,6 @@
 // How a region comes to be, and what happens to it around fork().
 #include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -9,6 +8,7 @@
 #include <cstring>
 
 #include "runtime/codecache/region.h"
+#include "sandbox/budget.h"
 
 #ifndef MFD_NOEXEC_SEAL
 #define MFD_NOEXEC_SEAL 0x0008U
@@ -54,8 +54,7 @@ std::expected<void, std::string> Region::mapViews(size_t bytes) {
   if (file_ < 0) return std::unexpected(refused("memfd_create was refused", bytes, errno));
   std::string error;
   uint8_t* code = nullptr;
-  rlimit rule{};  // ulimit -f: beyond it the system would end the process
-  const bool tooLarge = getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur < bytes;
+  const bool tooLarge = !sandbox::fileSizeAllows(bytes);
   if (tooLarge) errno = EFBIG;
   if (tooLarge || ftruncate(file_, static_cast<off_t>(bytes)) != 0) {
     error = refused("cannot size the memory file", bytes, errno);

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/file.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <unistd.h>
 #include <xxhash.h>
 
@@ -12,6 +11,8 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+
+#include "sandbox/budget.h"
 
 namespace wattle::vm {
 
@@ -32,8 +33,6 @@ struct Head {
   uint64_t checksum;  // of what is above
 };
 
-int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
-
 uint64_t hashOf(const void* data, size_t size) { return XXH3_64bits(data, size); }
 
 // Changes at each boot; 0 when it cannot be known, which counts as a boot of its own.
@@ -46,11 +45,13 @@ uint64_t bootKey() {
   return n > 0 ? hashOf(text, static_cast<size_t>(n)) : 0;
 }
 
+}  // namespace
+
+int64_t nanoseconds(const timespec& t) { return t.tv_sec * 1'000'000'000 + t.tv_nsec; }
+
 bool isOurs(const struct stat& file) {
   return S_ISREG(file.st_mode) && file.st_uid == geteuid() && (file.st_mode & 022) == 0;
 }
-
-}  // namespace
 
 int64_t nanosecondsNow() {
   timespec now{};
@@ -99,8 +100,7 @@ bool CacheIndex::read() {
 
 std::expected<void, std::string> CacheIndex::open(int directory) {
   boot_ = bootKey();
-  rlimit rule{};  // beyond which writing would end the process
-  if (getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur < kTableAt + kBuckets * sizeof(Bucket)) {
+  if (!sandbox::fileSizeAllows(kTableAt + kBuckets * sizeof(Bucket))) {
     return std::unexpected("the limit for the size of files is too low");
   }
   for (int attempt = 0; attempt < 3; ++attempt) {

@@ -90,6 +90,11 @@ class CacheIndex {
   std::array<uint8_t, 192> secret_{};
 };
 
+// Since 1970.
+int64_t nanoseconds(const timespec& t);
 int64_t nanosecondsNow();
+
+// A file of this user's that nobody else may write.
+bool isOurs(const struct stat& file);
 
 }  // namespace wattle::vm

@@ -25,7 +25,6 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -37,6 +36,7 @@
 #include <vector>
 
 #include "runtime/compile/x64/cpu_features.h"
+#include "sandbox/budget.h"
 
 namespace wattle::vm {
 
@@ -60,8 +60,6 @@ bool makeDirectories(const std::string& path) {
   }
   return mkdir(path.c_str(), 0700) == 0 || errno == EEXIST;
 }
-
-bool ours(const struct stat& status) { return status.st_uid == geteuid() && (status.st_mode & 022) == 0; }
 
 uint64_t blocksOf(const struct stat& status) {
   return std::max(static_cast<uint64_t>(status.st_blocks) * 512, static_cast<uint64_t>(status.st_size));
@@ -164,7 +162,7 @@ std::optional<DiskCache::Found> DiskCache::find(const std::string& name) {
     return missed();
   }
   struct stat status {};
-  if (fstat(file, &status) != 0 || !S_ISREG(status.st_mode) || !ours(status)) {
+  if (fstat(file, &status) != 0 || !isOurs(status)) {
     close(file);
     discard(name);
     return missed();
@@ -199,10 +197,15 @@ void DiskCache::verifiedBody(const ModuleBytes& file, const ImageHeader& header)
 void DiskCache::discard(const std::string& name) {
   struct stat status {};
   const bool known = fstatat(directory_, name.c_str(), &status, AT_SYMLINK_NOFOLLOW) == 0;
-  if (unlinkat(directory_, name.c_str(), 0) != 0 || !known) return;
+  if (unlinkat(directory_, name.c_str(), 0) == 0 && known) countOut(blocksOf(status));
+}
+
+// What reserve() counted in is not there, or not any more.
+void DiskCache::countOut(uint64_t bytes) {
   const std::lock_guard hold(mutex_);
   const CacheIndex::Lock lock(index_);
-  index_.setBytes(index_.bytes() - std::min(index_.bytes(), blocksOf(status)));
+  const uint64_t sum = index_.bytes();
+  index_.setBytes(sum - std::min(sum, bytes));
 }
 
 // Removes what was not used for the longest time until at most `target` bytes are left; gives back how many are.
@@ -217,7 +220,7 @@ uint64_t DiskCache::evict(uint64_t target) {
   const CacheIndex::Snapshot known(index_);
   const int64_t now = nanosecondsNow();
   forFiles(directory_, [&](const char* name, const struct stat& status) {
-    const int64_t made = status.st_mtim.tv_sec * 1'000'000'000 + status.st_mtim.tv_nsec;
+    const int64_t made = nanoseconds(status.st_mtim);
     const bool abandoned = std::string_view(name).starts_with(kTemporary) && now - made > kAbandoned;
     if (abandoned && unlinkat(directory_, name, 0) == 0) return;
     sum += blocksOf(status);
@@ -235,8 +238,7 @@ uint64_t DiskCache::evict(uint64_t target) {
 
 // Makes room for a file and counts it in.
 bool DiskCache::reserve(const std::string& name, uint64_t bytes) {
-  rlimit rule{};  // beyond which writing would end the process
-  if (getrlimit(RLIMIT_FSIZE, &rule) == 0 && rule.rlim_cur != RLIM_INFINITY && bytes > rule.rlim_cur) return false;
+  if (!sandbox::fileSizeAllows(bytes)) return false;
   if (bytes > limit_ / 8 * 7) return false;
   const std::lock_guard hold(mutex_);
   const CacheIndex::Lock lock(index_);
@@ -270,9 +272,7 @@ bool DiskCache::store(const std::string& name, const ImageParts& image) {
     stores_.fetch_add(1, std::memory_order_relaxed);
   } else {
     if (file >= 0) (void)unlinkat(directory_, temporary.c_str(), 0);
-    const std::lock_guard hold(mutex_);
-    const CacheIndex::Lock lock(index_);
-    index_.setBytes(index_.bytes() - std::min(index_.bytes(), bytes));
+    countOut(bytes);
   }
   if (file >= 0) close(file);
   return kept;

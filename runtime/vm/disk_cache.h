@@ -67,6 +67,7 @@ class DiskCache {
  private:
   DiskCache(std::string path, uint64_t limit) : path_(std::move(path)), limit_(limit) {}
   bool reserve(const std::string& name, uint64_t bytes);
+  void countOut(uint64_t bytes);
   uint64_t evict(uint64_t target);
   int writeFile(const std::string& temporary, const ImageParts& image);
 
