@@ -53,7 +53,7 @@ struct WorkerPool::Shared {
   const int owner = getpid();
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::function<void()>> queue;
+  std::deque<std::shared_ptr<Job>> queue;   // a ticket each
   std::vector<std::thread> threads;
   bool stopping = false;
 };
@@ -96,23 +96,13 @@ void WorkerPool::loop(Shared& shared) {
   while (true) {
     shared.wake.wait(lock, [&shared] { return shared.stopping || !shared.queue.empty(); });
     if (shared.queue.empty()) return;
-    auto task = std::move(shared.queue.front());
+    auto job = std::move(shared.queue.front());
     shared.queue.pop_front();
     lock.unlock();
-    task();
-    task = nullptr;
+    job->help();
+    job = nullptr;
     lock.lock();
   }
-}
-
-void WorkerPool::post(std::function<void()> task) {
-  Shared& here = shared();
-  {
-    std::lock_guard lock(here.mutex);
-    ensureThreads(here);
-    here.queue.push_back(std::move(task));
-  }
-  here.wake.notify_one();
 }
 
 void WorkerPool::run(const std::function<void(unsigned)>& body) {
@@ -123,7 +113,7 @@ void WorkerPool::run(const std::function<void(unsigned)>& body) {
   try {
     std::lock_guard lock(here.mutex);
     ensureThreads(here);
-    for (unsigned i = 1; i < width_; ++i) here.queue.push_back([job] { job->help(); });
+    for (unsigned i = 1; i < width_; ++i) here.queue.push_back(job);
   } catch (const std::bad_alloc&) {
     // Helpers are a help only, and those that were asked may know of the job already.
   }

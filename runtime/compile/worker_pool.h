@@ -24,9 +24,6 @@ class WorkerPool {
   // When a body throws, the others are waited for, and the first exception comes out here.
   void run(const std::function<void(unsigned worker)>& body);
 
-  // Runs the task some time later on a thread of the pool.
-  void post(std::function<void()> task);
-
  private:
   struct Job;
   // What threads share. One for each process: after fork() a mutex may be held, and a condition waited for, by threads that only the parent
