@@ -14,33 +14,31 @@ namespace wattle::vm {
 // Its text needs no memory of its own (it fits into the string).
 inline Error outOfMemory() { return Error::make(ErrorKind::Resource, "out of memory"); }
 
-// Runs the body of a function of the API, which returns a Result. bad_alloc and length_error come of sizes that a guest chose, system_error
+// What the body gives, or failed(error) if it runs out of something. bad_alloc and length_error come of sizes that a guest chose, system_error
 // of a system that has no more threads or locks to give.
-template <class Body>
-std::invoke_result_t<Body> atBoundary(Body&& body) noexcept {
+template <class Body, class Failed>
+std::invoke_result_t<Body> contain(Body&& body, Failed&& failed) noexcept {
   try {
     return std::forward<Body>(body)();
   } catch (const std::bad_alloc&) {
-    return std::unexpected(outOfMemory());
+    return failed(outOfMemory());
   } catch (const std::length_error&) {
-    return std::unexpected(outOfMemory());
+    return failed(outOfMemory());
   } catch (const std::system_error&) {
-    return std::unexpected(Error::make(ErrorKind::Resource, "no resources"));
+    return failed(Error::make(ErrorKind::Resource, "no resources"));
   }
 }
 
-// The same for what generated code calls: `otherwise` is how it says that there is no memory.
+// For a function of the API, which returns a Result.
+template <class Body>
+std::invoke_result_t<Body> atBoundary(Body&& body) noexcept {
+  return contain(std::forward<Body>(body), [](Error&& error) { return std::unexpected(std::move(error)); });
+}
+
+// For what generated code calls: `otherwise` is how it says that there is no memory.
 template <class Body>
 std::invoke_result_t<Body> orElse(std::invoke_result_t<Body> otherwise, Body&& body) noexcept {
-  try {
-    return std::forward<Body>(body)();
-  } catch (const std::bad_alloc&) {
-    return otherwise;
-  } catch (const std::length_error&) {
-    return otherwise;
-  } catch (const std::system_error&) {
-    return otherwise;
-  }
+  return contain(std::forward<Body>(body), [&](Error&&) { return std::move(otherwise); });
 }
 
 }  // namespace wattle::vm
