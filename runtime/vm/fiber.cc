@@ -89,9 +89,9 @@ void Fiber::link() {
 
 void Fiber::cancel() {
   if (!suspended_) return;
-  auto& suspension = const_cast<Suspension&>(*waitsFor_);
-  suspension.outcome = std::unexpected(trapError(abi::TrapReason::Interrupted));
-  suspension.outcome->error().message = "the call was cancelled";
+  Error error = trapError(abi::TrapReason::Interrupted);
+  error.message = "the call was cancelled";
+  waitsFor_->outcome = std::unexpected(std::move(error));
   resume();
 }
 

@@ -71,9 +71,8 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   ThreadState thread_;
   ThreadState* resumer_ = nullptr;
   std::thread::id home_ = std::this_thread::get_id();
-  bool started_ = false;
   bool suspended_ = false;
-  const Suspension* waitsFor_ = nullptr;
+  Suspension* waitsFor_ = nullptr;
   uintptr_t stackLimit_ = 0;         // of the store, while suspended
   std::optional<Result<std::vector<Val>>> result_;
   std::function<void()> whenDone_;
