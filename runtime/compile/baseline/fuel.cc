@@ -24,17 +24,18 @@ namespace wattle::compile::baseline {
 namespace {
 
 bool isBlockMarker(uint8_t opcode) {
+  using frontend::info;
+  using frontend::Op;
   switch (opcode) {
-    case 0x02:  // block
-    case 0x03:  // loop
-    case 0x05:  // else
-    case 0x06:  // try
-    case 0x07:  // catch
-    case 0x0b:  // end
-    case 0x18:  // delegate
-    case 0x19:  // catch_all
-    case 0x1f:  // try_table
-      return true;
+    case info(Op::Block).code:
+    case info(Op::Loop).code:
+    case info(Op::Else).code:
+    case info(Op::Try).code:
+    case info(Op::Catch).code:
+    case info(Op::End).code:
+    case info(Op::Delegate).code:
+    case info(Op::CatchAll).code:
+    case info(Op::TryTable).code: return true;
     default: return false;
   }
 }
