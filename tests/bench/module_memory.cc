@@ -14,20 +14,13 @@
 #include <vector>
 
 #include "tests/bench/scale/modules.h"
-#include "tests/bench/scale/process.h"
+#include "tests/support/process.h"
 #include "wattle/stats.hpp"
 #include "wattle/wattle.hpp"
 
 namespace {
 
 using namespace wattle;
-
-// Sanitizers have their own idea of memory.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMeasures = false;
-#else
-constexpr bool kMeasures = true;
-#endif
 
 [[noreturn]] void fail(const std::string& message) {
   std::fprintf(stderr, "wattle_module_memory: %s\n", message.c_str());
@@ -36,7 +29,7 @@ constexpr bool kMeasures = true;
 
 struct Point {
   double heap = static_cast<double>(mallinfo2().uordblks + mallinfo2().hblkhd);
-  double resident = static_cast<double>(scale::residentBytes());
+  double resident = static_cast<double>(process::residentBytes());
   CodeCacheStats code = codeCacheStats();
 };
 
@@ -92,6 +85,6 @@ int main(int argc, char** argv) {
               "\"instance\": %.0f, \"instance resident\": %.0f, \"after a call\": %.0f}\n",
               count, own, heap, code, tables, over, each(compiled.resident - start.resident), each(instantiated.heap - compiled.heap),
               each(instantiated.resident - compiled.resident), each(called.heap - instantiated.heap));
-  if (kMeasures && bound != 0 && over > bound) fail("a module takes more than " + std::to_string(bound) + " bytes over its own");
+  if (!process::kSanitized && bound != 0 && over > bound) fail("a module takes more than " + std::to_string(bound) + " bytes over its own");
   return 0;
 }

@@ -15,6 +15,19 @@ const here = path.dirname(self);
 const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
 
 // --- the node side: this file again, in a child with the flags of the tier ---
+// Median of 7 runs after some to warm up.
+function tellTimes(warm, run) {
+  const n = Number(process.env.PEER_N);
+  const times = [];
+  let result;
+  for (let i = 0; i < warm + 7; i++) {
+    const start = performance.now();
+    result = run(n);
+    if (i >= warm) times.push(performance.now() - start);
+  }
+  console.log(JSON.stringify({ ms: median(times), result: String(result) }));
+  process.exit(0);
+}
 if (process.env.PEER_COMPILE) {
   // V8 remembers modules by their bytes, so each round appends another custom section.
   const source = fs.readFileSync(process.env.PEER_COMPILE);
@@ -33,30 +46,11 @@ if (process.env.PEER_COMPILE) {
 }
 if (process.env.PEER_KERNEL) {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(fs.readFileSync(process.env.PEER_KERNEL)));
-  const n = Number(process.env.PEER_N);
-  const times = [];
-  let result = instance.exports.run(n);
-  for (let i = 0; i < Number(process.env.PEER_WARM ?? 0); i++) instance.exports.run(n);
-  for (let i = 0; i < 7; i++) {
-    const start = performance.now();
-    result = instance.exports.run(n);
-    times.push(performance.now() - start);
-  }
-  console.log(JSON.stringify({ ms: median(times), result: String(result) }));
-  process.exit(0);
+  tellTimes(1 + Number(process.env.PEER_WARM ?? 0), instance.exports.run);
 }
 if (process.env.PEER_OBJECTS) {
   const program = (await import('./gc/objects.mjs'))[process.env.PEER_OBJECTS];
-  const n = Number(process.env.PEER_N);
-  const times = [];
-  let result;
-  for (let i = 0; i < 12; i++) {
-    const start = performance.now();
-    result = program(n);
-    if (i >= 5) times.push(performance.now() - start);
-  }
-  console.log(JSON.stringify({ ms: median(times), result: String(result) }));
-  process.exit(0);
+  tellTimes(5, program);
 }
 
 function run(command, args, env = {}) {

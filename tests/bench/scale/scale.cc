@@ -17,7 +17,7 @@
 #include <vector>
 
 #include "tests/bench/scale/modules.h"
-#include "tests/bench/scale/process.h"
+#include "tests/support/process.h"
 #include "wattle/wattle.hpp"
 
 namespace {
@@ -51,18 +51,11 @@ void expectTrap(const Instance& instance, const char* name, int32_t argument, Tr
   expect(!result && result.error().trap == trap, "not the expected trap", index);
 }
 
-// Sanitizers have their own idea of memory.
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool kMeasuresMemory = false;
-#else
-constexpr bool kMeasuresMemory = true;
-#endif
-
 class Report {
  public:
   explicit Report(std::string shape) : shape_(std::move(shape)) {}
   void atMost(uint64_t bound, uint64_t value, const char* what) const {
-    if (kMeasuresMemory && value > bound) fail(shape_ + ": " + what + " is " + std::to_string(value) + ", bound " + std::to_string(bound));
+    if (!process::kSanitized && value > bound) fail(shape_ + ": " + what + " is " + std::to_string(value) + ", bound " + std::to_string(bound));
   }
   // At the round counts only.
   void progress(uint64_t count) {
@@ -76,7 +69,7 @@ class Report {
     double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
     std::printf("{\"runtime\": \"wattle\", \"shape\": \"%s\", \"stage\": \"%s\", \"count\": %llu, \"seconds\": %.3f, \"resident\": %llu, \"mappings\": %llu}\n",
                 shape_.c_str(), stage, static_cast<unsigned long long>(count), seconds,
-                static_cast<unsigned long long>(scale::residentBytes()), static_cast<unsigned long long>(scale::mappings()));
+                static_cast<unsigned long long>(process::residentBytes()), static_cast<unsigned long long>(process::countMappings()));
     std::fflush(stdout);
   }
 
@@ -116,12 +109,12 @@ void liveModules(const char* shape, uint64_t n, bool distinct) {
     }
     report.line("called again", n);
     // The code of the program and its data come to some 8 MB.
-    report.atMost(kMegabyte * 16 + n * 4096, scale::residentBytes(), "memory");
+    report.atMost(kMegabyte * 16 + n * 4096, process::residentBytes(), "memory");
     instances.clear();
   }
   report.line("dropped", n);
-  report.atMost(kMegabyte * 100 + n * 512, scale::residentBytes(), "memory after all were dropped");
-  report.atMost(1000, scale::mappings(), "mappings");
+  report.atMost(kMegabyte * 100 + n * 512, process::residentBytes(), "memory after all were dropped");
+  report.atMost(1000, process::countMappings(), "mappings");
 }
 
 void rounds(uint64_t n) {
@@ -137,13 +130,13 @@ void rounds(uint64_t n) {
     expect(call(instance, "run", 2) == scale::Template::constant(static_cast<uint32_t>(i)) + 3, "wrong result", i);
     report.progress(i + 1);
     if (i == n / 10) {
-      resident = scale::residentBytes();
-      mappings = scale::mappings();
+      resident = process::residentBytes();
+      mappings = process::countMappings();
     }
   }
   report.line("done", n);
-  report.atMost(resident + 8 * kMegabyte, scale::residentBytes(), "memory");
-  report.atMost(mappings + 64, scale::mappings(), "mappings");
+  report.atMost(resident + 8 * kMegabyte, process::residentBytes(), "memory");
+  report.atMost(mappings + 64, process::countMappings(), "mappings");
 }
 
 void memories(uint64_t n) {
@@ -171,11 +164,11 @@ void memories(uint64_t n) {
       expectTrap(instances[i], "peek", 131069, TrapCode::MemoryOutOfBounds, i);
     }
     report.line("each tenth grown", n);
-    report.atMost(kMegabyte * 16 + n * 16384, scale::residentBytes(), "memory");
-    report.atMost(60'000, scale::mappings(), "mappings");
+    report.atMost(kMegabyte * 16 + n * 16384, process::residentBytes(), "memory");
+    report.atMost(60'000, process::countMappings(), "mappings");
   }
   report.line("dropped", n);
-  report.atMost(kMegabyte * 100 + n * 512, scale::residentBytes(), "memory after all were dropped");
+  report.atMost(kMegabyte * 100 + n * 512, process::residentBytes(), "memory after all were dropped");
 }
 
 // Module i calls its import "next" (module i + 1's "run", or for the last of a chain the constant) and, through table slot i, what

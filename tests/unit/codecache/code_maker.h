@@ -13,23 +13,11 @@
 #include <vector>
 
 #include "runtime/codecache/code_cache.h"
-
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WATTLE_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WATTLE_SANITIZED 1
-#endif
+#include "tests/support/process.h"
 
 namespace wattle::codecache {
 
-#ifdef WATTLE_SANITIZED
-inline constexpr int kScale = 8;  // tests do this much less
-#else
-inline constexpr int kScale = 1;
-#endif
+inline constexpr int kScale = process::kSanitized ? 8 : 1;  // tests do this much less
 
 inline CodeCache& cache() { return CodeCache::process(); }
 
@@ -64,12 +52,7 @@ inline CodeRef makeReturn(uint32_t value, uint32_t size = 16) {
 
 inline CodeCache::Hit lookup(const uint8_t* pc) { return cache().lookup(reinterpret_cast<uintptr_t>(pc)); }
 
-inline size_t mappingCount() {
-  std::ifstream maps("/proc/self/maps");
-  size_t lines = 0;
-  for (std::string line; std::getline(maps, line);) ++lines;
-  return lines;
-}
+inline size_t mappingCount() { return process::countMappings(); }
 
 // Runs `body` in a forked child and gives back its exit code (or 128 + signal).
 template <class Body>

@@ -7,27 +7,15 @@
 
 #include <csignal>
 #include <cstdio>
-#include <fstream>
-#include <string>
 
-#ifdef __has_feature
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define WATTLE_SANITIZED 1
-#endif
-#endif
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define WATTLE_SANITIZED 1
-#endif
+#include "tests/support/process.h"
 
 namespace wattle::sandbox {
 
-#ifdef WATTLE_SANITIZED
-inline constexpr bool kSanitized = true;
-#else
-inline constexpr bool kSanitized = false;
-#endif
-// Mappings that a sanitizer makes for itself meanwhile.
-inline constexpr size_t kOthersMappings = kSanitized ? 4000 : 0;
+using process::countMappings;
+using process::kOthersMappings;
+using process::kSanitized;
+using process::residentBytes;
 
 // Runs `body` in a forked child and gives back its exit code, or 128 + signal.
 template <class Body>
@@ -40,20 +28,6 @@ int inForkedChild(Body body) {
   int status = 0;
   waitpid(child, &status, 0);
   return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-inline size_t countMappings() {
-  std::ifstream maps("/proc/self/maps");
-  size_t lines = 0;
-  for (std::string line; std::getline(maps, line);) ++lines;
-  return lines;
-}
-
-inline size_t residentBytes() {
-  std::ifstream statm("/proc/self/statm");
-  size_t total = 0, resident = 0;
-  statm >> total >> resident;
-  return resident * 4096;
 }
 
 }  // namespace wattle::sandbox

@@ -16,6 +16,7 @@
 #include <thread>
 
 #include "sandbox/linear_memory.h"
+#include "tests/support/process.h"
 #include "tests/unit/vm/vm_test.h"
 #include "wattle/stats.hpp"
 
@@ -268,11 +269,7 @@ TEST(ModuleFiles, SmallOnesTakeNoMappings) {
   const std::string path = ::testing::TempDir() + "wattle-small-module.wasm";
   std::vector<Module> modules;
   const uint64_t before = sandbox::budget().mappingsUsed;
-  const auto lines = [] {
-    std::ifstream maps("/proc/self/maps");
-    return std::count(std::istreambuf_iterator<char>(maps), {}, '\n');
-  };
-  const auto mapped = lines();
+  const auto mapped = process::countMappings();
   for (int i = 0; i < 500; ++i) {
     auto bytes = *frontend::parseWat(fmt::format("(module (func (export \"f\") (result i32) (i32.const {})))", i));
     std::ofstream(path, std::ios::binary)
@@ -280,7 +277,7 @@ TEST(ModuleFiles, SmallOnesTakeNoMappings) {
     modules.push_back(*Module::fromFile(w.engine, path));
   }
   EXPECT_EQ(sandbox::budget().mappingsUsed, before);
-  EXPECT_LE(lines(), mapped + 50);
+  EXPECT_LE(process::countMappings(), mapped + 50);
   auto instance = Instance::create(w.store, modules[400], {});
   EXPECT_EQ(callI32(*instance, "f"), 400);
   std::remove(path.c_str());

@@ -5,7 +5,7 @@
 #include <thread>
 
 #include "sandbox/linear_memory.h"
-#include "tests/unit/sandbox/process.h"
+#include "tests/support/process.h"
 #include "tests/unit/vm/vm_test.h"
 
 namespace wattle::testing {
@@ -117,7 +117,7 @@ TEST(Bounds, GuardedAndCheckedSideBySide) {
 }
 
 TEST(Fork, ChildAndParentGoOn) {
-  if (sandbox::kSanitized) GTEST_SKIP() << "the sanitizers do not survive a fork beside threads";
+  if (process::kSanitized) GTEST_SKIP() << "the sanitizers do not survive a fork beside threads";
   World w;
   auto i = w.instantiate(kCalls);
   EXPECT_EQ(callI32(i, "direct", {1}), 3);
