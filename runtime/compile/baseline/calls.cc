@@ -31,6 +31,7 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
   const CallShape& shape = ctx_.shapes[type];
   uint32_t n = static_cast<uint32_t>(shape.arguments.size());
   uint32_t from = height() - n;
+  scanMissed_ |= !tail && !hasStackCheck_;
   if (tail) saveVolatilePins();    // below, pins may be read from their slots
   else beforeCall(from);
   as_.ensure(kRoomPerInstruction + n * 48);
@@ -46,6 +47,11 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
     bool current = !home.isVolatile || facts_.valid & pinBit(isFloat(home.type), home.pin);
     return current ? static_cast<int>(home.pin) : -1;
   };
+  // A stack argument may load a pin that is out of date. Do that first: the loops below have to agree on what is in registers.
+  for (uint32_t i = 0; i < n && stackBytes; ++i) {
+    const Operand& o = stack_[from + i];
+    if (shape.arguments[i].where == ArgumentPlace::Stack && o.where == Where::Local) validate(homes_[o.index]);
+  }
   for (uint32_t i = 0; i < n; ++i) {     // what reads registers
     Operand& o = stack_[from + i];
     const ArgumentPlace place = shape.arguments[i];

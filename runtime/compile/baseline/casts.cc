@@ -98,6 +98,7 @@ Cond Compiler::testType(Gpr r, ValType from, ValType to) {
   const HeapType heap = to.heap();
   if (heap.isAbstract() && heap.abstractKind() == AbstractHeap::Eq) return testEq(r, to.isNullable(), mayBeNull);
   if (heap.isAbstract() && heap.abstractKind() == AbstractHeap::I31) return testI31(r, to.isNullable(), mayBeNull);
+  const Gpr id = allocGpr();   // before the first jump: what makes room for it must happen on all ways
   x64::Label done;
   const bool isFunction = heap.isIndex() && module_.types[heap.typeIndex()].kind == CompositeKind::Func;
   if (mayBeNull && to.isNullable()) {
@@ -109,7 +110,7 @@ Cond Compiler::testType(Gpr r, ValType from, ValType to) {
   }
   if (isFunction) {
     as_.mov(w32, kScratch, Mem(r, offsetof(abi::VMFuncRef, typeId)));
-    testTypeId(heap.typeIndex(), to.isExact());
+    testTypeId(heap.typeIndex(), to.isExact(), id);
   } else {
     if (!isObjectType(from.heap())) {
       as_.test(w32, r, kObjectTag);
@@ -118,11 +119,12 @@ Cond Compiler::testType(Gpr r, ValType from, ValType to) {
     as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, gcHeap)));
     as_.mov(w32, kScratch, Mem(kScratch, r, 1));
     if (heap.isIndex())
-      testTypeId(heap.typeIndex(), to.isExact());
+      testTypeId(heap.typeIndex(), to.isExact(), id);
     else
       testKind(heap.abstractKind() == AbstractHeap::Struct ? CompositeKind::Struct : CompositeKind::Array);
   }
   as_.bind(done);
+  freeReg(id);
   return Cond::e;
 }
 
@@ -171,21 +173,20 @@ void Compiler::testKind(CompositeKind kind) {
   as_.cmp(w8, Mem(kScratch, offsetof(VMTypeRow, kind)), abi::rowKind(kind));
 }
 
-// Of the id in the scratch register: equal if the type is, or comes after, the module's `type`.
-void Compiler::testTypeId(uint32_t type, bool exact) {
+// Of the id in the scratch register: equal if the type is, or comes after, the module's `type`. `id` is overwritten.
+void Compiler::testTypeId(uint32_t type, bool exact, Gpr id) {
   const frontend::SubType& wanted = module_.types[type];
-  Gpr id = allocGpr();
   as_.mov(w64, id, Mem(kContext, offsetof(abi::VMContext, typeIds)));
   if (exact || wanted.isFinal) {
     as_.cmp(w32, kScratch, Mem(id, static_cast<int32_t>(type * 4)));
-    return freeReg(id);
+    return;
   }
   as_.mov(w32, id, Mem(id, static_cast<int32_t>(type * 4)));
   loadTypeRow();
   const auto depth = static_cast<int32_t>(wanted.depth);
   if (wanted.depth < VMTypeRow::kAncestors) {
     as_.cmp(w32, id, Mem(kScratch, static_cast<int32_t>(offsetof(VMTypeRow, ancestors)) + 4 * depth));
-    return freeReg(id);
+    return;
   }
   x64::Label done;
   as_.cmp(w32, Mem(kScratch, offsetof(VMTypeRow, depth)), depth);
@@ -193,7 +194,6 @@ void Compiler::testTypeId(uint32_t type, bool exact) {
   as_.mov(w64, kScratch, Mem(kScratch, offsetof(VMTypeRow, display)));
   as_.cmp(w32, id, Mem(kScratch, 4 * depth));
   as_.bind(done);
-  freeReg(id);
 }
 
 void Compiler::refTest(ValType from, ValType to) {

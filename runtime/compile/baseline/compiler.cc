@@ -30,7 +30,7 @@ Compiler::Compiler(const ModuleContext& context)
   stackEnd_ = stack_.data() + stack_.size();
 }
 
-void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
+void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool believeScan) {
   function_ = functionIndex;
   as_.reset();
   as_.ensure(4 * kRoomPerInstruction);
@@ -42,6 +42,8 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck) {
   facts_ = {};
   hasStackCheck_ = forceStackCheck;
   needsStackCheck_ = false;
+  believeScan_ = believeScan;
+  scanMissed_ = false;
   unsupported_ = nullptr;
   callSites_.clear();
   positions_.clear();
@@ -69,7 +71,8 @@ void Compiler::begin(std::span<const ValType> locals) {
   const frontend::FuncType& type = module_.funcType(function_);
   bodyStart_ = decoder_->nextOffset();
   const frontend::Range& body = module_.functions[function_].body;
-  scan_.run(ctx_.bytes.subspan(bodyStart_, body.offset + body.size - bodyStart_), static_cast<uint32_t>(locals.size()));
+  scan_.run(ctx_.bytes.subspan(bodyStart_, body.offset + body.size - bodyStart_), static_cast<uint32_t>(locals.size()),
+            believeScan_);
   int32_t lowest = homes_.assign(locals, scan_, kFrameTop);
   tempGprs_ = kTemps;
   for (Gpr r : kCallerSavedPins) {
@@ -126,7 +129,7 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
     ArgumentPlace place = places.next(type.params[i]);
     const LocalHome& home = homes_[i];
     Mem slot(Gpr::rbp, home.slot);
-    if (home.pin == kNoPin && scan_.complete() && scan_.weight(i) == 0) continue;
+    if (home.isUnused) continue;
     bool pinned = home.pin != kNoPin;
     if (place.where == ArgumentPlace::Integer) {
       if (pinned) moves.add(static_cast<Gpr>(home.pin), place.gpr());
@@ -163,7 +166,7 @@ void Compiler::zeroLocals(uint32_t first) {
       isFloat(home.type) ? as_.zero(static_cast<Xmm>(home.pin)) : as_.zero(static_cast<Gpr>(home.pin));
       continue;
     }
-    if (scan_.complete() && scan_.weight(i) == 0) continue;
+    if (home.isUnused) continue;
     Mem slot(Gpr::rbp, home.slot);
     if (home.type == Type::V128) {
       if (!zeroReady) as_.zero(kFloatScratch);

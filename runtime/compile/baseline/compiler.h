@@ -78,7 +78,7 @@ struct ModuleContext {
   const abi::Layout* layout = nullptr;
   Settings settings;
   x64::CpuFeatures cpu;
-  bool anyVectorTypes = false;    // v128 in some function type
+  bool anyVectorTypes = false;    // v128 in some type or global
   std::vector<CallShape> shapes;  // by type index
 };
 
@@ -103,11 +103,13 @@ class Compiler : public frontend::NullSink {
   explicit Compiler(const ModuleContext& context);
 
   // --- one function -----------------------------------------------------------------------------------------------
-  void startFunction(uint32_t functionIndex, bool forceStackCheck);  // before Decoder::run
+  void startFunction(uint32_t functionIndex, bool forceStackCheck, bool believeScan);  // before Decoder::run
   std::span<const uint8_t> code() const { return {as_.data(), as_.size()}; }
   std::span<const CallSite> callSites() const { return callSites_; }
   // The function left out its stack check but has too large a frame: compile once more with forceStackCheck.
   bool needsStackCheck() const { return needsStackCheck_; }
+  // The scan said that the function has no such thing, and it has (prescan.h): compile once more without believing it.
+  bool scanMissed() const { return scanMissed_; }
   uint8_t rangeFlags() const;   // for CodeRange::flags (abi/handlers.h)
   const char* unsupported() const { return unsupported_; }
   void recordPositions(bool on) { recordPositions_ = on; }
@@ -141,6 +143,7 @@ class Compiler : public frontend::NullSink {
   void select(ValType);
   void localGet(uint32_t i, ValType) {
     ++localRefs_;
+    useLocal(i);
     push({Where::Local, homes_[i].type, 0, i, 0});
   }
   void localSet(uint32_t i, ValType);
@@ -241,7 +244,10 @@ class Compiler : public frontend::NullSink {
   void truncate(uint32_t height);   // forgets entries and frees what they own
   void growStack();
   void pushGpr(Type type, Gpr r) { push({Where::Gpr, type, static_cast<uint8_t>(r), 0, 0}); }
-  void pushXmm(Type type, Xmm r) { push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0}); }
+  void pushXmm(Type type, Xmm r) {
+    scanMissed_ |= type == Type::V128 && slotSize_ == 8;
+    push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0});
+  }
 
   // Registers an instruction owns are neither free nor on the stack; give them back by release() or push them.
   Gpr allocGpr() {
@@ -306,6 +312,7 @@ class Compiler : public frontend::NullSink {
   }
 
   // --- locals -------------------------------------------------------------------------------------------------------
+  void useLocal(uint32_t i) { scanMissed_ |= homes_[i].isUnused; }
   // Loads a volatile pin whose register is out of date.
   void validate(const LocalHome& home) {
     if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]] reload(home);
@@ -445,6 +452,10 @@ class Compiler : public frontend::NullSink {
   }
   Address checkedAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   bool isGuarded(uint32_t memory) const;
+  Gpr memory0Base() {
+    scanMissed_ |= !scan_.usesMemory();
+    return kMemoryBase;
+  }
   Gpr memoryBaseFor(uint32_t memory, Address& a);
   void storeConstant(const Mem& dst, Width w, uint64_t value);
   template <Op> void loadOp(const MemArg&);
@@ -533,7 +544,7 @@ class Compiler : public frontend::NullSink {
   Cond testI31(Gpr r, bool nullable, bool mayBeNull);
   void loadTypeRow();
   void testKind(frontend::CompositeKind kind);
-  void testTypeId(uint32_t type, bool exact);
+  void testTypeId(uint32_t type, bool exact, Gpr id);
   void testDescriptor(Gpr r, Operand& descriptor, ValType from, ValType to);
   void branchOnTest(uint32_t depth, const Operand& o, Cond yes, bool onFail);
 
@@ -638,6 +649,8 @@ class Compiler : public frontend::NullSink {
   bool hasStackCheck_ = true;
   bool hasResultsPointer_ = false;
   bool needsStackCheck_ = false;
+  bool believeScan_ = true;
+  bool scanMissed_ = false;
   bool recordPositions_ = false;
   const char* unsupported_ = nullptr;
 

@@ -71,6 +71,7 @@ void Compiler::rethrow(uint32_t depth) {
 // --- scopes --------------------------------------------------------------------------------------------------------
 
 void Compiler::enterScope(Label& label) {
+  scanMissed_ |= !scan_.hasTry();
   label.scope = static_cast<uint32_t>(scopes_.size());
   scopes_.push_back({scope_, {}});
   changeScope(label.scope);
@@ -240,7 +241,7 @@ void Compiler::delegate(Ctl& c, uint32_t depth, bool fallthrough) {
 // --- the table -----------------------------------------------------------------------------------------------------
 
 void Compiler::emitHandlerTable() {
-  if (scopes_.empty()) return;
+  if (scopes_.empty() || !scan_.hasTry()) return;   // no place in the prologue: scanMissed
   size_t clauses = 0;
   for (const HandlerScope& s : scopes_) clauses += s.clauses.size();
   as_.ensure(64 + scopeChanges_.size() * 8 + scopes_.size() * 8 + clauses * 8);

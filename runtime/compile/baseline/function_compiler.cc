@@ -11,12 +11,18 @@ FunctionCompiler::FunctionCompiler(const ModuleContext& context)
 FunctionCompiler::~FunctionCompiler() = default;
 
 std::optional<Error> FunctionCompiler::compile(uint32_t functionIndex) {
-  for (bool forced : {false, true}) {
-    compiler_.startFunction(functionIndex, forced);
-    if (auto error = decoder_.run(functionIndex)) return Error{std::move(*error), false, compiler_.unsupported() != nullptr};
-    if (!compiler_.needsStackCheck()) break;
+  bool forceStackCheck = false, believeScan = true;
+  for (;;) {
+    compiler_.startFunction(functionIndex, forceStackCheck, believeScan);
+    auto error = decoder_.run(functionIndex);
+    const bool again = compiler_.scanMissed() || (!error && compiler_.needsStackCheck());
+    if (!again) {
+      if (error) return Error{std::move(*error), false, compiler_.unsupported() != nullptr};
+      return std::nullopt;
+    }
+    believeScan &= !compiler_.scanMissed();
+    forceStackCheck |= compiler_.needsStackCheck();
   }
-  return std::nullopt;
 }
 
 }  // namespace wattle::compile::baseline

@@ -58,6 +58,7 @@ int32_t LocalHomes::assign(std::span<const frontend::ValType> locals, const Pres
   gprPins_ = xmmPins_ = volatilePins_ = 0;
   for (uint32_t i = 0; i < locals.size(); ++i) {
     homes_[i].type = typeOf(locals[i]);
+    homes_[i].isUnused = scan.complete() && scan.weight(i) == 0;
     if (uint32_t weight = scan.weight(i)) (isFloat(homes_[i].type) ? floats_ : integers_).push_back({weight, i});
   }
   auto keepBest = [](std::vector<Candidate>& list, size_t limit) {

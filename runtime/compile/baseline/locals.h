@@ -32,6 +32,7 @@ struct LocalHome {
   Type type = Type::I32;
   uint8_t pin = kNoPin;       // register number
   bool isVolatile = false;    // the pin does not survive calls
+  bool isUnused = false;      // as the scan says: it has no value
   int32_t slot = 0;           // rbp-relative; 0 when there is none (callee-saved pin)
 };
 

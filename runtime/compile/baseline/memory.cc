@@ -32,10 +32,11 @@ Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Op
   if (module_.memories[arg.memory].type.is64) trapIf(Cond::b, TrapReason::MemoryOutOfBounds);
   as_.cmp(w64, kScratch, Mem(a.extra, offsetof(abi::VMMemory, byteSize)));
   trapIf(Cond::a, TrapReason::MemoryOutOfBounds);
-  Gpr base = kMemoryBase;
-  if (arg.memory != 0) {
+  Gpr base = a.extra;
+  if (arg.memory == 0) {
+    base = memory0Base();
+  } else {
     as_.mov(w64, a.extra, Mem(a.extra, offsetof(abi::VMMemory, base)));
-    base = a.extra;
   }
   if (arg.offset <= INT32_MAX - 64) {
     a.mem = Mem(base, r, 1, static_cast<int32_t>(arg.offset));

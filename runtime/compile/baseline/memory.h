@@ -15,7 +15,7 @@ inline constexpr uint64_t kUncheckedOffsets = (64ull << 20) - 64;   // sandbox::
 
 // The base of a memory in a register: r14, or loaded to a temp which `a` then holds.
 inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
-  if (memory == 0) return kMemoryBase;
+  if (memory == 0) return memory0Base();
   if (a.extra == Gpr::rsp) a.extra = allocGpr();
   int32_t slot = static_cast<int32_t>(ctx_.layout->memory(memory));
   if (isGuarded(memory)) {
@@ -34,13 +34,13 @@ inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessByt
     if (index.isConst()) [[unlikely]] {
       const uint64_t at = static_cast<uint32_t>(index.value) + arg.offset;
       if (at <= INT32_MAX) {
-        a.mem = Mem(kMemoryBase, static_cast<int32_t>(at));
+        a.mem = Mem(memory0Base(), static_cast<int32_t>(at));
         return a;
       }
     }
     Gpr r = use(index);
     a.held = index;
-    a.mem = Mem(kMemoryBase, r, 1, static_cast<int32_t>(arg.offset));
+    a.mem = Mem(memory0Base(), r, 1, static_cast<int32_t>(arg.offset));
     return a;
   }
   if (isGuarded(arg.memory) && arg.offset < kUncheckedOffsets) {

@@ -235,6 +235,7 @@ void Compiler::materializeLocal(uint32_t local) {
 }
 
 void Compiler::localTee(uint32_t i, ValType type) {
+  useLocal(i);
   // An unpinned local that is set from a register: the register stays the cheaper source.
   Operand& o = top_[-1];
   if (homes_[i].pin == kNoPin && (o.where == Where::Gpr || o.where == Where::Xmm)) {

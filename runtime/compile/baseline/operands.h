@@ -56,6 +56,7 @@ inline uint8_t Compiler::targetPin(bool wantFloat) {
 }
 
 inline void Compiler::localSet(uint32_t i, ValType) {
+  useLocal(i);
   Operand o = pop();
   const LocalHome& home = homes_[i];
   if (o.where == Where::Local && o.index == i) return;

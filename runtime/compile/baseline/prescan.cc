@@ -15,7 +15,7 @@ using frontend::Op;
 
 // What to do after an opcode. Steady instructions, the bulk of any body, are skipped without a branch on what they are: `lebs` LEBs (at most
 // two), then `bytes` bytes. All others have a step of their own.
-enum class Step : uint8_t { Steady, MemArg, Open, OpenLoop, End, Table, Select, TryTable, BrCast, Bad };
+enum class Step : uint8_t { Steady, MemArg, Open, OpenLoop, End, Table, Select, TryTable, HeapType, BrCast, Bad };
 
 struct Skip {
   Step step = Step::Bad;
@@ -41,8 +41,8 @@ constexpr Skip skipOf(Imm imm) {
     case Imm::Data:
     case Imm::Memory:
     case Imm::I32:
-    case Imm::I64:
-    case Imm::HeapType: return {Step::Steady, 1, 0};
+    case Imm::I64: return {Step::Steady, 1, 0};
+    case Imm::HeapType: return {Step::HeapType, 0, 0};
     case Imm::Local: return {Step::Steady, 1, 0, false, true};
     case Imm::TypeTable:
     case Imm::TableTable:
@@ -143,10 +143,14 @@ inline void skipLeb(const uint8_t*& p, const uint8_t* end) {
 
 }  // namespace
 
-void Prescan::skipType(const uint8_t*& p, const uint8_t* end) {
-  if (p < end && (*p == 0x63 || *p == 0x64)) ++p;   // (ref null ht), (ref ht)
+void Prescan::skipHeapType(const uint8_t*& p, const uint8_t* end) {
   if (p < end && *p == 0x62) ++p;                   // exact
   skipLeb(p, end);
+}
+
+void Prescan::skipType(const uint8_t*& p, const uint8_t* end) {
+  if (p < end && (*p == 0x63 || *p == 0x64)) ++p;   // (ref null ht), (ref ht)
+  skipHeapType(p, end);
 }
 
 void Prescan::noteCall() {
@@ -175,23 +179,24 @@ void Prescan::close() {
   open_.pop_back();
 }
 
-void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount) {
+void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount, bool believe) {
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
   hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = false;
   used_ = written_ = 0;
   const uint8_t* end = instructions.data() + instructions.size();
-  complete_ = scan(instructions.data(), end) == end;
+  complete_ = scan(instructions.data(), end) == end && believe;
   if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = true;
 }
 
 namespace {
 
-// Length of the LEB that starts at the lowest byte of the word (nine and more count as eight).
+// Length of the LEB that starts at the lowest byte of the word; kLongLeb if it ends behind the word (64-bit constants and offsets may).
+constexpr unsigned kLongLeb = 9;
 inline unsigned lebLength(uint64_t word) {
   const uint64_t stops = ~word & 0x8080808080808080;
-  return (static_cast<unsigned>(std::countr_zero(stops | 1ull << 63)) >> 3) + 1;
+  return (static_cast<unsigned>(std::countr_zero(stops)) >> 3) + 1;
 }
 
 // The value of a LEB of one to four bytes.
@@ -247,9 +252,12 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
     case Step::Select:
       for (uint32_t n = leb(p, end); n > 0 && p < end; --n) skipType(p, end);
       break;
+    case Step::HeapType: skipHeapType(p, end); break;
     case Step::BrCast:
-      ++p;
-      lebs = 3;
+      if (p < end) ++p;
+      skipLeb(p, end);
+      skipHeapType(p, end);
+      skipHeapType(p, end);
       break;
     case Step::Bad: return nullptr;
   }
@@ -278,7 +286,12 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
   uint64_t used = 0, written = 0;     // not yet in used_, written_
   while (end - p > kAhead) {
     const unsigned how = kTables.steady[*p];
-    if (how & kNotSteady) [[unlikely]] {
+    uint64_t word, behind;
+    std::memcpy(&word, p + 1, 8);
+    const unsigned first = lebLength(word);
+    std::memcpy(&behind, p + 1 + first, 8);
+    const unsigned second = lebLength(behind);
+    if ((how & kNotSteady) || first == kLongLeb || second == kLongLeb) [[unlikely]] {
       used_ |= used;
       written_ |= written;
       used = written = 0;
@@ -287,18 +300,12 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
       if (weight == 0) return p;
       continue;
     }
-    uint64_t word;
-    std::memcpy(&word, p + 1, 8);
-    const unsigned first = lebLength(word);
     const uint32_t index = lebValue(word, first);
     weights[how & 4 && index < locals ? index : locals] += weight;
     memory |= how & 8;
     used |= uint64_t{how >> 2 & 1} << (index & 63);
     written |= uint64_t{how >> 6} << (index & 63);
     const bool memoryIndex = how & 8 && word & 64;
-    uint64_t behind;
-    std::memcpy(&behind, p + 1 + first, 8);
-    const unsigned second = lebLength(behind);
     p += 1 + (how >> 4 & 3) * 4 + (how & 3 ? first : 0) + (how & 2 ? second : 0);
     if (memoryIndex) [[unlikely]] skipLeb(p, end);
   }

@@ -2,7 +2,9 @@
 //
 // The baseline compiler is one pass and gives each hot local one register for the whole function ("pinning", see locals.h). Which ones are hot
 // has to be known before the first instruction. The scan only skips over immediates, so it costs a few per cent of compiling. The body is not
-// validated yet: the scan stops at the first oddity, and what it says is a hint that never decides about correctness.
+// validated yet: the scan stops at the first oddity, and what it says is a hint that never decides about correctness. What the code does
+// rely on (a local that is never used has no value, no call needs no stack check, no memory no base register...) the compiler sees for itself
+// as it goes; where the scan was wrong the function is compiled once more without believing it (Compiler::scanMissed).
 #pragma once
 
 #include <cstdint>
@@ -15,8 +17,8 @@ namespace wattle::compile::baseline {
 
 class Prescan {
  public:
-  // `instructions` is the body after its local declarations.
-  void run(std::span<const uint8_t> instructions, uint32_t localCount);
+  // `instructions` is the body after its local declarations. Without `believe` the scan counts as incomplete.
+  void run(std::span<const uint8_t> instructions, uint32_t localCount, bool believe);
 
   uint32_t weight(uint32_t local) const { return weights_[local]; }
   bool hasCalls() const { return hasCalls_; }          // anything that may clobber caller-saved registers
@@ -49,6 +51,7 @@ class Prescan {
   }
   const uint8_t* scan(const uint8_t* start, const uint8_t* end);
   const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight);
+  static void skipHeapType(const uint8_t*& p, const uint8_t* end);
   static void skipType(const uint8_t*& p, const uint8_t* end);
   void noteCall();
   void openLoop(uint32_t offset, uint32_t weight);

@@ -1,0 +1,15 @@
+;; Tests for a concrete type while live operands take all registers: what makes room for the test's own register happens on all its ways.
+(module
+  (type $t (sub (struct)))
+  (func (export "test") (param i32 (ref null $t) i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.add (local.get 0) (i32.const 1)) (i32.add (local.get 2) (i32.const 2)) (i32.add (local.get 3) (i32.const 3)) (i32.add (local.get 4) (i32.const 4))
+    (i32.add (local.get 5) (i32.const 5)) (i32.add (local.get 6) (i32.const 6)) (i32.add (local.get 7) (i32.const 7)) (i32.add (local.get 8) (i32.const 8))
+    (ref.test (ref null $t) (any.convert_extern (extern.convert_any (local.get 1))))
+    i32.add i32.add i32.add i32.add i32.add i32.add i32.add i32.add)
+  (func (export "any") (param i32 anyref i32 i32 i32 i32 i32 i32 i32) (result i32)
+    (i32.add (local.get 0) (i32.const 1)) (i32.add (local.get 2) (i32.const 2)) (i32.add (local.get 3) (i32.const 3)) (i32.add (local.get 4) (i32.const 4))
+    (i32.add (local.get 5) (i32.const 5)) (i32.add (local.get 6) (i32.const 6)) (i32.add (local.get 7) (i32.const 7)) (i32.add (local.get 8) (i32.const 8))
+    (ref.test (ref null $t) (local.get 1))
+    i32.add i32.add i32.add i32.add i32.add i32.add i32.add i32.add))
+(assert_return (invoke "test" (i32.const 10) (ref.null none) (i32.const 20) (i32.const 30) (i32.const 40) (i32.const 50) (i32.const 60) (i32.const 70) (i32.const 80)) (i32.const 397))
+(assert_return (invoke "any" (i32.const 10) (ref.null none) (i32.const 20) (i32.const 30) (i32.const 40) (i32.const 50) (i32.const 60) (i32.const 70) (i32.const 80)) (i32.const 397))
