@@ -407,11 +407,11 @@ void Compiler::arrayFill(uint32_t type) {
   as_.cmp(w64, end, length);
   trapIf(Cond::a, TrapReason::ArrayOutOfBounds);
   if (ctx_.settings.fuel) {
-    Gpr cells = allocGpr();
     as_.mov(w64, length, end);
     as_.sub(w64, length, begin);
-    chargeLength(length, shiftOf(s), length, cells);
-    freeReg(cells);
+    as_.push(kScratch);   // value, begin, end and length may have all temps
+    chargeLength(length, shiftOf(s), length, kScratch);
+    as_.pop(kScratch);
   }
   freeReg(length);
   const int32_t step = s == Storage::V128 ? 16 : 1;
