@@ -133,19 +133,55 @@ std::string Module::functionName(uint32_t index) const { return impl_->functionN
 // --- Store
 // ------------------------------------------------------------------------------------------------------------
 
+namespace {
+
+// Stores that were dropped by a host function which one of their own guests had called: its frames need them. They go
+// when their last call has come back and the thread makes or drops another store, or ends.
+class Abandoned {
+ public:
+  void drop(std::unique_ptr<vm::Store> store) {
+    if (store && store->context().activation) {
+      store->cells()->interrupt();
+      try {
+        stores_.push_back(std::move(store));
+      } catch (const std::bad_alloc&) {
+        (void)store.release();
+      }
+      return;
+    }
+    sweep();
+  }
+  void sweep() {
+    if (stores_.empty()) [[likely]]
+      return;
+    auto all = std::exchange(stores_, {});  // destructors of the host's may drop stores
+    for (auto& store : all) drop(std::move(store));
+  }
+
+ private:
+  std::vector<std::unique_ptr<vm::Store>> stores_;
+};
+thread_local Abandoned abandoned;
+
+}  // namespace
+
 Store::Store(const Engine& engine, const StoreLimits& limits)
     : impl_(std::make_unique<vm::Store>(engine.impl(), limits)) {
+  abandoned.sweep();
   impl_->api = this;
 }
 
-Store::~Store() = default;
+Store::~Store() {
+  if (impl_) abandoned.drop(std::move(impl_));
+}
 
 Store::Store(Store&& other) noexcept : impl_(std::move(other.impl_)) {
   if (impl_) impl_->api = this;
 }
 
 Store& Store::operator=(Store&& other) noexcept {
-  impl_ = std::move(other.impl_);
+  std::unique_ptr<vm::Store> before = std::exchange(impl_, std::move(other.impl_));
+  if (before) abandoned.drop(std::move(before));
   if (impl_) impl_->api = this;
   return *this;
 }

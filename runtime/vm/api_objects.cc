@@ -120,7 +120,9 @@ Result<Memory> Memory::create(Store& store, const SharedMemory& shared) {
   return vm::atBoundary([&]() -> Result<Memory> {
     if (!shared.impl_) return argument("no shared memory");
     store.impl().collectIfDue();
-    return Memory(vm::Memory::create(store.impl(), shared.impl_));
+    auto made = vm::Memory::create(store.impl(), shared.impl_);
+    if (!made) return std::unexpected(std::move(made.error()));
+    return Memory(*made);
   });
 }
 

@@ -46,17 +46,27 @@ using codecache::RangeKind;
 static_assert(sizeof(Exception) % 16 == 0, "the payload follows");
 
 Exception::Exception(Store& store, Tag& tag) : Object(store), abi::VMException{&tag} {
+  store.exceptionBytes += extent();
   std::fill_n(reinterpret_cast<uint8_t*>(values()), type().params.size() * sizeof(abi::RawValue), uint8_t{0});
 }
 
 Exception* Exception::create(Store& store, Tag& tag) {
   size_t size = sizeof(Exception) + tag.type().params.size() * sizeof(abi::RawValue);
+  // They count like objects of the heap: each can hold the one before.
+  if (store.exceptionBytes + size > store.limits().maxGcHeapBytes) {
+    store.collect(false);
+    if (store.exceptionBytes + size > store.limits().maxGcHeapBytes) return nullptr;
+  }
   void* at = ::operator new(size, std::nothrow);
   if (!at) return nullptr;
   auto* exception = new (at) Exception(store, tag);
   // Where compiled code and this class look for the payload is one place.
   static_assert(sizeof(abi::VMException) == abi::kExceptionValues);
   return exception;
+}
+
+void Exception::close() {
+  if (store()) store()->exceptionBytes -= extent();
 }
 
 size_t Exception::extent() const {

@@ -32,6 +32,7 @@ class Exception final : public Object, public abi::VMException {
 
   void trace(Tracer& tracer) override;
   size_t extent() const override;
+  void close() override;
 
  private:
   Exception(Store& store, Tag& tag);

@@ -73,6 +73,8 @@ Result<Instance*> Instance::create(Store& store, const std::shared_ptr<Module>& 
         ErrorKind::Resource, fmt::format("the store's limit of {} instances is reached", store.limits().maxInstances)));
   }
   if (auto linked = checkImports(store, *module, imports); !linked) return std::unexpected(linked.error());
+  const auto& info = module->info();
+  if (store.tableCount + info.tables.size() - info.importedTables > store.limits().maxTables) store.collect(false);
   store.collectIfDue();
   return Instantiation(store, module, imports).run();
 }

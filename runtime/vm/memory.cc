@@ -20,11 +20,26 @@ uint64_t typeBound(const frontend::MemoryType& type) {
   return type.pageSizeLog2 == 0 ? 0xffffffffull : sandbox::kWasm32Space;
 }
 
+std::optional<Error> beyondLimits(const Store& store, uint64_t bytes) {
+  const StoreLimits& limits = store.limits();
+  if (store.memoryCount >= limits.maxMemories) {
+    return Error::make(ErrorKind::Resource, fmt::format("the store's limit of {} memories is reached", limits.maxMemories));
+  }
+  if (bytes > limits.maxTotalMemoryBytes || store.linearBytes > limits.maxTotalMemoryBytes - bytes) {
+    return Error::make(ErrorKind::Resource,
+                       fmt::format("{} bytes more exceed the store's limit of {} for all memories, of which {} are in use", bytes,
+                                   limits.maxTotalMemoryBytes, store.linearBytes));
+  }
+  return std::nullopt;
+}
+
 }  // namespace
 
 Memory::Memory(Store& store, const frontend::MemoryType& type, uint64_t maxBytes, sandbox::LinearMemory linear)
     : Object(store), type_(type), maxBytes_(maxBytes), linear_(std::move(linear)), bounds_(linear_.bounds()) {
   publish(linear_);
+  ++store.memoryCount;
+  charge(size());
   store.countMemory(static_cast<int64_t>(size()));
 }
 
@@ -34,9 +49,22 @@ Memory::Memory(Store& store, std::shared_ptr<SharedLinear> shared)
   bounds_ = shared_->linear.bounds();
   shared_->users.push_back(this);
   publish(shared_->linear);
+  ++store.memoryCount;
+  charge(size());
 }
 
-Memory* Memory::create(Store& store, std::shared_ptr<SharedLinear> shared) {
+void Memory::charge(uint64_t bytes) {
+  charged_ += bytes;
+  store()->linearBytes += bytes;
+}
+
+Result<Memory*> Memory::create(Store& store, std::shared_ptr<SharedLinear> shared) {
+  uint64_t bytes;
+  {
+    std::lock_guard lock(shared->mutex);
+    bytes = shared->linear.byteSize();
+  }
+  if (auto error = beyondLimits(store, bytes)) return std::unexpected(std::move(*error));
   return new Memory(store, std::move(shared));
 }
 
@@ -51,6 +79,7 @@ Result<Memory*> Memory::create(Store& store, const frontend::MemoryType& type, s
         ErrorKind::Resource,
         fmt::format("a memory of {} bytes exceeds the store's limit of {}", initial, store.limits().maxMemoryBytes)));
   }
+  if (auto error = beyondLimits(store, initial)) return std::unexpected(std::move(*error));
   sandbox::MemoryConfig config;
   config.initialBytes = initial;
   config.maximumBytes = maximum;
@@ -80,13 +109,17 @@ frontend::MemoryType Memory::currentType() const {
 
 int64_t Memory::grow(uint64_t deltaPages) {
   uint64_t delta = pagesToBytes(deltaPages, type_.pageSizeLog2);
+  if (!store()) return -1;
+  const uint64_t total = store()->limits().maxTotalMemoryBytes;
+  if (delta > total || store()->linearBytes > total - delta) return -1;
   if (shared_) return growShared(delta);
   uint64_t old = size();
   if (delta > maxBytes_ - old) return -1;
   uint8_t* oldBase = base;
   if (delta != 0 && !linear_.grow(old + delta)) return -1;
   publish(linear_);
-  if (store()) store()->countMemory(static_cast<int64_t>(delta));
+  charge(delta);
+  store()->countMemory(static_cast<int64_t>(delta));
   if (base != oldBase) {
     for (auto* context : users_) Instance::of(context)->memoryMoved(this);
   }
@@ -99,6 +132,7 @@ int64_t Memory::growShared(uint64_t delta) {
   if (delta > maxBytes_ - old) return -1;
   if (delta != 0) {
     if (!shared_->linear.grow(old + delta)) return -1;
+    charge(delta);
     for (Memory* user : shared_->users) user->byteSize.store(old + delta, std::memory_order_release);
   }
   return static_cast<int64_t>(old >> type_.pageSizeLog2);
@@ -111,6 +145,11 @@ void Memory::addUser(abi::VMContext* context) {
 void Memory::removeUser(abi::VMContext* context) { std::erase(users_, context); }
 
 void Memory::close() {
+  if (store()) {
+    --store()->memoryCount;
+    store()->linearBytes -= charged_;
+  }
+  charged_ = 0;
   if (shared_) {
     std::lock_guard lock(shared_->mutex);
     std::erase(shared_->users, this);

@@ -34,7 +34,7 @@ class Memory final : public Object, public abi::VMMemory {
                                 std::shared_ptr<const sandbox::MemoryImage> image = {});
   static Memory* from(abi::VMMemory* memory) { return static_cast<Memory*>(memory); }
   // The memory once more, in another store.
-  static Memory* create(Store& store, std::shared_ptr<SharedLinear> shared);
+  static Result<Memory*> create(Store& store, std::shared_ptr<SharedLinear> shared);
   // nullptr: not a shared one.
   const std::shared_ptr<SharedLinear>& sharedLinear() const { return shared_; }
 
@@ -61,12 +61,14 @@ class Memory final : public Object, public abi::VMMemory {
   Memory(Store& store, std::shared_ptr<SharedLinear> shared);
   void publish(const sandbox::LinearMemory& linear);
   int64_t growShared(uint64_t delta);
+  void charge(uint64_t bytes);
 
   frontend::MemoryType type_;
   uint64_t maxBytes_;             // declared maximum or the address type's, and the store's limit
   sandbox::LinearMemory linear_;  // empty: a shared one
   std::shared_ptr<SharedLinear> shared_;
   sandbox::Bounds bounds_;
+  uint64_t charged_ = 0;          // of the store's total; of a shared one: its size when it came, and what this store made it grow by
   std::vector<abi::VMContext*> users_;
 };
 

@@ -98,6 +98,11 @@ class Store {
   // --- objects ------------------------------------------------------------------------------------------------------
   size_t objectCount() const { return objectCount_ + externs_.count(); }
   uint64_t instanceCount = 0;
+  // What counts for StoreLimits.
+  uint64_t memoryCount = 0;
+  uint64_t linearBytes = 0;  // of all memories
+  uint64_t tableCount = 0;
+  uint64_t exceptionBytes = 0;
   HostInfoTable hostInfo;
   std::vector<Fiber*> suspendedFibers;
   // The host function for a definition: one in each store, as long as it lives.

@@ -12,6 +12,7 @@
 namespace wattle::vm {
 
 Table::Table(Store& store, const frontend::TableType& type) : Object(store), abi::VMTable{nullptr, 0}, type_(type) {
+  ++store.tableCount;
   if (type.element.heap().isIndex()) elementGroup_ = TypeRegistry::process().hold(type.element.heap().typeIndex());
 }
 
@@ -22,6 +23,10 @@ Result<Table*> Table::create(Store& store, const frontend::TableType& type, uint
     return std::unexpected(
         Error::make(ErrorKind::Resource, fmt::format("a table of {} elements exceeds the store's limit of {}",
                                                      type.limits.min, store.limits().maxTableElements)));
+  }
+  if (store.tableCount >= store.limits().maxTables) {
+    return std::unexpected(
+        Error::make(ErrorKind::Resource, fmt::format("the store's limit of {} tables is reached", store.limits().maxTables)));
   }
   auto* table = new Table(store, type);
   if (table->grow(type.limits.min, init) < 0) {
@@ -74,6 +79,7 @@ void Table::trace(Tracer& tracer) {
 }
 
 void Table::close() {
+  if (store()) --store()->tableCount;
   if (store()) store()->countMemory(-static_cast<int64_t>(capacity_ * sizeof(uint64_t)));
   std::free(elements);
   elements = nullptr;

@@ -142,9 +142,9 @@ struct StoreLimits {
   uint64_t maxMemoryBytes = ~0ull;         // per memory
   uint64_t maxTableElements = 10'000'000;  // per table
   uint64_t maxInstances = ~0ull;
-  uint64_t maxGcHeapBytes = 4ull << 30;    // structures and arrays; 4 GiB is the most
+  uint64_t maxGcHeapBytes = 4ull << 30;    // structures and arrays (4 GiB is the most), and as much once more for exceptions
   uint32_t gcStress = 0;                   // for tests: collect at every so many allocations
-  uint64_t maxTotalMemoryBytes = ~0ull;    // of all memories together
+  uint64_t maxTotalMemoryBytes = ~0ull;    // of all memories together; shared ones by their size when they came, and what this store grew them by
   uint64_t maxTables = ~0ull;
   uint64_t maxMemories = ~0ull;
   size_t maxStackBytes = 0;                // as Config::maxStackBytes, which it lowers; 0: that one
@@ -161,6 +161,8 @@ class WATTLE_API InterruptHandle {
   std::shared_ptr<void> state_;
 };
 
+// May be dropped by a host function that its own guest has called: that guest is interrupted, and the store goes after its last call has
+// come back.
 class WATTLE_API Store {
  public:
   explicit Store(const Engine& engine, const StoreLimits& limits = {});

@@ -1,0 +1,114 @@
+// Interruption reaches every way to run without end.
+#include <thread>
+
+#include "tests/unit/vm/vm_test.h"
+
+namespace wattle::testing {
+namespace {
+
+constexpr const char* kEndless = R"((module (memory 1) (table funcref (elem $i $m)) (tag $e) (type $v (func))
+  (func (export "loop") (loop $l (br $l)))
+  (func (export "counted") (local i64) (loop $l (local.set 0 (i64.add (local.get 0) (i64.const 1))) (br_if $l (i64.ne (local.get 0) (i64.const 0)))))
+  (func (export "table") (loop $l (br_table $l $l (i32.const 1))))
+  (func $t (export "tail") (return_call $t))
+  (func $i (export "indirect") (return_call_indirect (type $v) (i32.const 0)))
+  (func $r (export "reference") (return_call_ref $v (ref.func $m)))
+  (func $m (return_call_ref $v (ref.func $m)))
+  (func $a (export "mutual") (param i32 i64) (return_call $b (local.get 1) (local.get 0)))
+  (func $b (param i64 i32) (return_call $a (local.get 1) (local.get 0)))
+  (func (export "throw") (loop $l (block $b (try_table (catch $e $b) (throw $e))) (br $l)))
+  (func (export "fill") (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br $l)))))";
+
+class Endless : public ::testing::TestWithParam<bool> {
+ protected:
+  Config config() const {
+    Config c;
+    c.lazy = GetParam();
+    return c;
+  }
+};
+
+TEST_P(Endless, StopsAtADeadline) {
+  World w(config());
+  auto i = w.instantiate(kEndless);
+  for (auto& [name, value] : i.exports()) {
+    w.store.clearInterrupt();
+    ASSERT_TRUE(w.store.setDeadline(std::chrono::milliseconds(3)));
+    const Func& function = std::get<Func>(value);
+    std::vector<Val> args;
+    for (const ValType& t : function.type().params) args.push_back(Val::zero(t));
+    auto r = function.call(args);
+    ASSERT_FALSE(r);
+    EXPECT_EQ(r.error().trap, TrapCode::Interrupted) << name;
+  }
+}
+
+TEST_P(Endless, StopsWhenAnotherThreadSaysSo) {
+  World w(config());
+  auto i = w.instantiate(kEndless);
+  InterruptHandle handle = w.store.interruptHandle();
+  std::thread other([&] {
+    std::this_thread::sleep_for(std::chrono::milliseconds(3));
+    handle.interrupt();
+  });
+  EXPECT_EQ(callError(i, "counted").trap, TrapCode::Interrupted);
+  other.join();
+  EXPECT_EQ(callError(i, "tail").trap, TrapCode::Interrupted) << "until it is taken back";
+  w.store.clearInterrupt();
+  ASSERT_TRUE(w.store.setDeadline(std::chrono::milliseconds(3)));
+  EXPECT_EQ(callError(i, "loop").trap, TrapCode::Interrupted);
+}
+
+TEST_P(Endless, StopsInAStartFunction) {
+  World w(config());
+  ASSERT_TRUE(w.store.setDeadline(std::chrono::milliseconds(3)));
+  auto i = tryInstantiate(w.store, w.engine, "(module (func $s (return_call $s)) (start $s))");
+  ASSERT_FALSE(i);
+  EXPECT_EQ(i.error().trap, TrapCode::Interrupted);
+}
+
+INSTANTIATE_TEST_SUITE_P(Eager, Endless, ::testing::Values(false));
+INSTANTIATE_TEST_SUITE_P(Lazy, Endless, ::testing::Values(true));
+
+// The store goes when its last call has come back.
+TEST(DroppedStore, ByItsOwnHostFunction) {
+  Engine engine;
+  for (bool byMove : {false, true}) {
+    auto store = std::make_unique<Store>(engine);
+    auto witness = std::make_shared<int>(1);
+    store->setData(std::shared_ptr<void>(witness));
+    Func host = Func::wrap(*store, [&] {
+      if (byMove) *store = Store(engine);
+      else store.reset();
+    });
+    auto i = Instance::create(*store, compileWat(engine, R"((module (import "h" "f" (func $f)) (memory 1)
+      (func (export "g") (result i32) (call $f) (loop $l (br_if $l (i32.load (i32.const 0)))) (i32.const 7))))"), std::vector<Extern>{host});
+    ASSERT_TRUE(i);
+    EXPECT_EQ(callError(*i, "g").trap, TrapCode::Interrupted);
+    EXPECT_GE(witness.use_count(), 2);
+    store = std::make_unique<Store>(engine);
+    EXPECT_EQ(witness.use_count(), 1);
+    EXPECT_FALSE(i->func("g"));
+    EXPECT_EQ(callI32(testing::instantiate(*store, engine, R"((module (func (export "f") (result i32) (i32.const 5))))"), "f"), 5);
+  }
+}
+
+// Each exception holds the one before: they count against the limit of objects.
+TEST(Limits, OfExceptions) {
+  World w;
+  w.store = Store(w.engine, {.maxGcHeapBytes = 4 << 20});
+  auto i = w.instantiate(R"((module (tag $t (param exnref)) (global $last (mut exnref) (ref.null exn))
+    (func (export "chain") (param i32)
+      (loop $l
+        (block $b (result exnref exnref) (try_table (catch_ref $t $b) (throw $t (global.get $last))) (unreachable))
+        (global.set $last) (drop)
+        (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))
+    (func (export "drop") (global.set $last (ref.null exn)))))");
+  ASSERT_TRUE(i.func("chain")->call({1000}));
+  EXPECT_EQ(callError(i, "chain", {-1}).trap, TrapCode::OutOfMemory);
+  ASSERT_TRUE(i.func("drop")->call({}));
+  ASSERT_TRUE(i.func("chain")->call({1000}));
+}
+
+}  // namespace
+}  // namespace wattle::testing
