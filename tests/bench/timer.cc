@@ -1,7 +1,7 @@
 // Times one thing in this process and prints a line of JSON: what peers.mjs sets beside the same thing in node.
 //
 //   wattle_timer compile FILE [eager|lazy] [THREADS]   median of 5: bytes in memory to a module ready to instantiate
-//   wattle_timer kernel FILE N                         median of 7 of the export run(N), after one call to warm up
+//   wattle_timer kernel FILE N [fuel]                  median of 7 of the export run(N), after one call to warm up
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -52,11 +52,14 @@ int timeCompile(std::span<const uint8_t> bytes, bool lazy, unsigned threads) {
   return 0;
 }
 
-int timeKernel(std::span<const uint8_t> bytes, int32_t n) {
-  wattle::Engine engine;
+int timeKernel(std::span<const uint8_t> bytes, int32_t n, bool fuel) {
+  wattle::Config config;
+  config.fuel = fuel;
+  wattle::Engine engine(config);
   auto module = wattle::Module::compile(engine, bytes);
   if (!module) return fail(module.error().message);
   wattle::Store store(engine);
+  if (fuel) (void)store.addFuel(~0ull);
   auto instance = wattle::Instance::create(store, *module, {});
   if (!instance) return fail(instance.error().message);
   auto run = instance->func("run");
@@ -81,10 +84,10 @@ int timeKernel(std::span<const uint8_t> bytes, int32_t n) {
 
 int main(int argc, char** argv) {
   std::string what = argc > 2 ? argv[1] : "";
-  if (what != "compile" && what != "kernel") return fail("usage: wattle_timer compile FILE [eager|lazy] [THREADS] | kernel FILE N");
+  if (what != "compile" && what != "kernel") return fail("usage: wattle_timer compile FILE [eager|lazy] [THREADS] | kernel FILE N [fuel]");
   std::ifstream file(argv[2], std::ios::binary);
   if (!file) return fail(std::string("cannot read ") + argv[2]);
   std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)), {});
-  if (what == "kernel") return timeKernel(bytes, argc > 3 ? std::atoi(argv[3]) : 1);
+  if (what == "kernel") return timeKernel(bytes, argc > 3 ? std::atoi(argv[3]) : 1, argc > 4 && std::string(argv[4]) == "fuel");
   return timeCompile(bytes, argc > 3 && std::string(argv[3]) == "lazy", argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 0);
 }
