@@ -21,6 +21,7 @@ set(CPACK_DEBIAN_LIBRARY_PACKAGE_SECTION libs)
 set(CPACK_COMPONENT_LIBRARY_DESCRIPTION "WebAssembly runtime, shared library
  For programs that run WebAssembly modules, in C or C++.")
 set(CPACK_DEBIAN_LIBRARY_PACKAGE_SHLIBDEPS ON)
+set(CPACK_DEBIAN_LIBRARY_PACKAGE_CONTROL_EXTRA ${CMAKE_SOURCE_DIR}/cmake/debian/triggers)
 set(CPACK_DEBIAN_PACKAGE_GENERATE_SHLIBS ON)
 
 set(CPACK_DEBIAN_PROGRAM_PACKAGE_NAME ${package_program})
@@ -35,7 +36,7 @@ set(CPACK_DEBIAN_DEV_PACKAGE_NAME ${package_dev})
 set(CPACK_DEBIAN_DEV_PACKAGE_SECTION libdevel)
 set(CPACK_COMPONENT_DEV_DESCRIPTION "WebAssembly runtime, headers and static library
  To build programs that run WebAssembly modules, in C or C++.")
-set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${package_library} (= ${PROJECT_VERSION}), libuv1-dev, libxxhash-dev, libc6-dev, libstdc++-dev")
+set(CPACK_DEBIAN_DEV_PACKAGE_DEPENDS "${package_library} (= ${PROJECT_VERSION}), libuv1-dev, libxxhash-dev, libc6-dev, libstdc++-12-dev | libstdc++-dev")
 
 # What Debian wants of each package.
 set(changelog ${CMAKE_BINARY_DIR}/install/changelog.gz)
