@@ -70,10 +70,20 @@ class Named {
   std::optional<T> last_;
 };
 
+StoreLimits limitsFor(const ScriptOptions& options) {
+  StoreLimits limits;
+  limits.gcStress = options.gcStress;
+  return limits;
+}
+
 class Runner {
  public:
   Runner(const Engine& engine, const ScriptOptions& options)
-      : engine_(engine), options_(options), store_(engine), linker_(engine), references_(engine, store_) {
+      : engine_(engine),
+        options_(options),
+        store_(engine, limitsFor(options)),
+        linker_(engine),
+        references_(engine, store_) {
     if (engine.config().fuel) (void)store_.addFuel(~0ull);
     if (auto added = addSpectest(store_, linker_); !added) fail("spectest: " + show(added.error()));
   }

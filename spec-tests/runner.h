@@ -32,6 +32,7 @@ struct ScriptOptions {
   // The scripts of custom descriptors stand on a WebAssembly whose br_on_cast may go anywhere in a hierarchy; all others
   // assert that it must not. Without this the runner refuses what only the proposal makes valid.
   bool customDescriptors = false;
+  uint32_t gcStress = 0;  // collect at every so many allocations (StoreLimits::gcStress)
 };
 
 // Runs all commands, also after failures. `source` is the script's text.

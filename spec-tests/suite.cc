@@ -50,15 +50,16 @@ bool isExpectedToFail(const std::string& path, const SuiteOptions& options) {
   return options.expectedFailures.contains(fs::path(path).lexically_relative(options.root).generic_string());
 }
 
-ScriptOptions optionsFor(const std::string& path) {
+ScriptOptions optionsFor(const std::string& path, const SuiteOptions& options) {
   return {.singleMemoryAndTable = path.find("proposals/threads/") != std::string::npos,
-          .customDescriptors = path.find("custom-descriptors/") != std::string::npos};
+          .customDescriptors = path.find("custom-descriptors/") != std::string::npos,
+          .gcStress = options.gcStress};
 }
 
 // Where a failure is expected, a crash is one too: run in a child.
-FileResult runInChild(const Engine& engine, const std::string& source, FileResult result) {
-  auto child =
-      frontend::runIsolated([&](int) { return runScript(engine, source, optionsFor(result.path)).failed > 0 ? 1 : 0; });
+FileResult runInChild(const Engine& engine, const std::string& source, const SuiteOptions& options, FileResult result) {
+  auto child = frontend::runIsolated(
+      [&](int) { return runScript(engine, source, optionsFor(result.path, options)).failed > 0 ? 1 : 0; });
   if (!child) {
     result.problem = child.error();
   } else if (child->exitCode != 0) {
@@ -76,8 +77,8 @@ FileResult runFile(const Engine& engine, const std::string& path, const SuiteOpt
     result.problem = "cannot be read";
     return result;
   }
-  if (result.expectedToFail) return runInChild(engine, *source, std::move(result));
-  result.counts = runScript(engine, *source, optionsFor(path));
+  if (result.expectedToFail) return runInChild(engine, *source, options, std::move(result));
+  result.counts = runScript(engine, *source, optionsFor(path, options));
   return result;
 }
 

@@ -33,6 +33,7 @@ struct SuiteOptions {
   std::string root = ".";  // what their paths are relative to
   bool exact = true;            // false: one of them may pass after all
   unsigned jobs = 1;
+  uint32_t gcStress = 0;        // for each script: ScriptOptions::gcStress
 };
 
 // `done` is called for each file, in the order of `files`, as soon as it and all before it are done.

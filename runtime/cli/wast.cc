@@ -22,6 +22,7 @@ struct WastOptions {
   bool quiet = false;
   bool mayPass = false;
   bool fuel = false;
+  uint32_t gcStress = 0;
   CompileOptions compile;
 };
 
@@ -107,6 +108,7 @@ int wastCommand(const Invocation& invocation) {
   app.add_flag("--words", o.words, "Also show where a refusal or trap has other words than the script's");
   app.add_flag("-q,--quiet", o.quiet, "Show only scripts that fail");
   app.add_flag("--fuel", o.fuel, "Compile with fuel accounting, and give each script plenty");
+  app.add_option("--gc-stress", o.gcStress, "Collect garbage at every N-th allocation")->type_name("N");
   o.compile.add(app);
   line.footer(
       "Examples:\n"
@@ -118,7 +120,7 @@ int wastCommand(const Invocation& invocation) {
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
   config.fuel = o.fuel;
-  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs};
+  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs, .gcStress = o.gcStress};
   if (!o.expectations.empty()) {
     auto expected = spec::readExpectations(o.expectations);
     if (!expected) return usageError("{}", expected.error());
