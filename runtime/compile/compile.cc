@@ -50,7 +50,10 @@ class Room {
     const uint64_t at = next_.fetch_add(size, std::memory_order_relaxed);
     if (at + size > block_->size()) return std::nullopt;
     // One system call instead of a fault a page. Refusal (old kernels) costs the faults.
-    madvise(block_->writable() + at, size, kMadvPopulateWrite);
+    constexpr uintptr_t kPage = 4096;
+    const uintptr_t begin = reinterpret_cast<uintptr_t>(block_->writable() + at) & ~(kPage - 1);
+    const uintptr_t last = reinterpret_cast<uintptr_t>(block_->writable() + at + size - 1) | (kPage - 1);
+    madvise(reinterpret_cast<void*>(begin), last + 1 - begin, kMadvPopulateWrite);
     return static_cast<uint32_t>(at);
   }
 

@@ -69,13 +69,6 @@ std::vector<FunctionInfo> functionsOf(const frontend::ModuleInfo& module, const 
   return list;
 }
 
-// The end of the range that a function's entry begins.
-size_t codeSize(const codecache::CodeCache::Hit& hit) {
-  auto ranges = hit.block->ranges();
-  auto next = std::ranges::upper_bound(ranges, hit.range->start, {}, &codecache::CodeRange::start);
-  return (next == ranges.end() ? hit.block->size() : next->start) - hit.range->start;
-}
-
 }  // namespace
 
 Result<ModuleLayout> moduleLayout(std::span<const uint8_t> bytes) {
@@ -106,12 +99,12 @@ Result<CompiledFunction> compiledFunction(const Module& module, uint32_t functio
   CompiledFunction result;
   const uint8_t* begin = hit.block->code() + hit.range->start;
   result.address = reinterpret_cast<uint64_t>(begin);
-  result.code.assign(begin, begin + codeSize(hit));
-  // The map from code to module is not kept: compiled once more, it comes out the same.
+  // Neither where a function ends nor the map from code to module is kept: compiled once more, it comes out the same.
   auto context = compile::moduleContext(info, impl->bytes(), impl->layout(), (*code)->settings());
   compile::baseline::FunctionCompiler compiler(context);
   compiler.compiler().recordPositions(true);
-  if (compiler.compile(functionIndex)) return result;
+  if (auto error = compiler.compile(functionIndex)) return std::unexpected(vm::toApi(*error));
+  result.code.assign(begin, begin + compiler.compiler().code().size());
   for (const auto& p : compiler.compiler().positions()) result.positions.push_back({p.code, p.module});
   return result;
 }

@@ -44,6 +44,7 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool 
   needsStackCheck_ = false;
   believeScan_ = believeScan;
   scanMissed_ = false;
+  noteInstructions_ = recordPositions_ || ctx_.settings.fuel;
   unsupported_ = nullptr;
   callSites_.clear();
   positions_.clear();
@@ -58,6 +59,11 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool 
   scopeChanges_.clear();
   pads_.clear();
   framePatches_.clear();
+}
+
+void Compiler::noteInstruction() {
+  if (ctx_.settings.fuel) countInstruction();
+  if (recordPositions_) notePosition();
 }
 
 void Compiler::notePosition() {

@@ -119,11 +119,11 @@ class Compiler : public frontend::NullSink {
 
   // --- called by the decoder (sink.h) -------------------------------------------------------------------------------
   void attach(Decoder& decoder) { decoder_ = &decoder; }
-  void nextInstruction() {
+  [[gnu::always_inline]] inline void nextInstruction() {
     as_.ensure(kRoomPerInstruction);
-    if (ctx_.settings.fuel) [[unlikely]] countInstruction();
-    if (recordPositions_) [[unlikely]] notePosition();
+    if (noteInstructions_) [[unlikely]] noteInstruction();
   }
+  void noteInstruction();
   void begin(std::span<const ValType> locals);
   void finish() {}
 
@@ -245,7 +245,7 @@ class Compiler : public frontend::NullSink {
   void growStack();
   void pushGpr(Type type, Gpr r) { push({Where::Gpr, type, static_cast<uint8_t>(r), 0, 0}); }
   void pushXmm(Type type, Xmm r) {
-    scanMissed_ |= type == Type::V128 && slotSize_ == 8;
+    if (type == Type::V128 && slotSize_ == 8) [[unlikely]] scanMissed_ = true;
     push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0});
   }
 
@@ -312,7 +312,9 @@ class Compiler : public frontend::NullSink {
   }
 
   // --- locals -------------------------------------------------------------------------------------------------------
-  void useLocal(uint32_t i) { scanMissed_ |= homes_[i].isUnused; }
+  void useLocal(uint32_t i) {
+    if (homes_[i].isUnused) [[unlikely]] scanMissed_ = true;
+  }
   // Loads a volatile pin whose register is out of date.
   void validate(const LocalHome& home) {
     if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]] reload(home);
@@ -442,18 +444,19 @@ class Compiler : public frontend::NullSink {
   // The checked address of an access; `held` are registers to release after it.
   struct Address {
     Mem mem{Gpr::rax};
-    Operand held{};
+    Gpr held = Gpr::rsp;       // the index's temp, rsp: none (not the operand itself: copying one just made stalls the processor)
     Gpr extra = Gpr::rsp;      // a further temp, rsp: none
   };
-  Address address(const MemArg& arg, uint32_t accessBytes);
+  [[gnu::always_inline]] inline Address address(const MemArg& arg, uint32_t accessBytes);
+  Address otherAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   void release(const Address& a) {
-    release(a.held);
+    if (a.held != Gpr::rsp) freeReg(a.held);
     if (a.extra != Gpr::rsp) freeReg(a.extra);
   }
   Address checkedAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   bool isGuarded(uint32_t memory) const;
   Gpr memory0Base() {
-    scanMissed_ |= !scan_.usesMemory();
+    if (!scan_.usesMemory()) [[unlikely]] scanMissed_ = true;
     return kMemoryBase;
   }
   Gpr memoryBaseFor(uint32_t memory, Address& a);
@@ -652,6 +655,7 @@ class Compiler : public frontend::NullSink {
   bool believeScan_ = true;
   bool scanMissed_ = false;
   bool recordPositions_ = false;
+  bool noteInstructions_ = false;   // for positions or for fuel
   const char* unsupported_ = nullptr;
 
   std::vector<CallSite> callSites_;

@@ -105,13 +105,13 @@ void Compiler::chooseLoopFacts(const Prescan::Loop& loop) {
   for (uint32_t p = homes_.volatilePins(); p; p &= p - 1) {
     const uint32_t local = homes_.localOfPin(lowest(p)), fact = 1u << lowest(p);
     const uint64_t inMask = Prescan::Loop::bitOf(local);
-    if (!loop.hasCalls || loop.written & inMask) {
+    if (!loop.seen.calls || loop.seen.written & inMask) {
       if (!(facts_.valid & fact)) validate(homes_[local]);
       facts_.clean &= ~fact;
       continue;
     }
     if (!(facts_.clean & fact)) save(homes_[local]);
-    if (!(loop.used & inMask)) facts_.valid &= ~fact;
+    if (!(loop.seen.used & inMask)) facts_.valid &= ~fact;
   }
 }
 

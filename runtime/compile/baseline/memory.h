@@ -28,28 +28,15 @@ inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
 }
 
 inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessBytes) {
-  Address a;
   Operand index = pop();
-  if (arg.memory == 0 && memory0Guarded_ && arg.offset < kUncheckedOffsets) [[likely]] {
-    if (index.isConst()) [[unlikely]] {
-      const uint64_t at = static_cast<uint32_t>(index.value) + arg.offset;
-      if (at <= INT32_MAX) {
-        a.mem = Mem(memory0Base(), static_cast<int32_t>(at));
-        return a;
-      }
-    }
-    Gpr r = use(index);
-    a.held = index;
-    a.mem = Mem(memory0Base(), r, 1, static_cast<int32_t>(arg.offset));
-    return a;
+  if (index.isConst() || arg.memory != 0 || !memory0Guarded_ || arg.offset >= kUncheckedOffsets) [[unlikely]] {
+    return otherAddress(arg, accessBytes, index);
   }
-  if (isGuarded(arg.memory) && arg.offset < kUncheckedOffsets) {
-    Gpr r = use(index);
-    a.held = index;
-    a.mem = Mem(memoryBaseFor(arg.memory, a), r, 1, static_cast<int32_t>(arg.offset));
-    return a;
-  }
-  return checkedAddress(arg, accessBytes, index);
+  const Gpr r = use(index);
+  Address a;
+  if (index.where == Where::Gpr) a.held = r;
+  a.mem = Mem(memory0Base(), r, 1, static_cast<int32_t>(arg.offset));
+  return a;
 }
 
 template <Op op>
@@ -66,7 +53,7 @@ void Compiler::loadOp(const MemArg& arg) {
     return pushXmm(op == Op::F32Load ? Type::F32 : op == Op::F64Load ? Type::F64 : Type::V128, dst);
   } else {
     uint8_t target = targetPin(false);
-    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.held.where == Where::Gpr ? a.held.gpr() : allocGpr();
+    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.held != Gpr::rsp ? a.held : allocGpr();
     using enum Op;
     if constexpr (op == I32Load || op == I64Load32U) as_.mov(w32, dst, a.mem);
     else if constexpr (op == I64Load) as_.mov(w64, dst, a.mem);
@@ -77,7 +64,7 @@ void Compiler::loadOp(const MemArg& arg) {
     else if constexpr (op == I32Load16S) as_.movsx16(w32, dst, a.mem);
     else if constexpr (op == I64Load16S) as_.movsx16(w64, dst, a.mem);
     else as_.movsxd(dst, a.mem);
-    if (a.held.where == Where::Gpr && a.held.gpr() == dst) a.held.where = Where::Const;   // now the result
+    if (a.held == dst) a.held = Gpr::rsp;   // now the result
     release(a);
     constexpr bool is64 = frontend::info(op).signature.back() == 'I';
     pushGpr(is64 ? Type::I64 : Type::I32, dst);

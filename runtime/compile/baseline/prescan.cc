@@ -1,5 +1,6 @@
 #include "runtime/compile/baseline/prescan.h"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -93,16 +94,37 @@ constexpr bool mayCall(Op op) {
   }
 }
 
-// A steady instruction in a byte: bits 0..1 LEBs, 2 the first is a local's index, 3 memarg, 4..5 quarters of the bytes behind, 6 writes the
-// local; bit 7: not steady.
-constexpr uint8_t kNotSteady = 0x80;
-constexpr uint8_t packed(const Skip& s) {
-  if (s.step > Step::MemArg || s.isCall || s.bytes % 4 || s.bytes > 12) return kNotSteady;
-  return static_cast<uint8_t>(s.lebs | s.isLocal << 2 | (s.step == Step::MemArg) << 3 | (s.bytes / 4) << 4 | s.writes << 6);
+// What is known of a steady instruction, in the form the main loop wants. Opening a block and its end are steady too: they move the depth, and only
+// the depth at which a loop or the body ends is looked at.
+struct Steady {
+  uint16_t oddMask = 0, oddValue = 0;   // on the opcode and the byte behind it: that makes it odd. All zeros: always
+  uint8_t twoLebs = 0;
+  uint8_t lebMask = 0;                  // 7 if there are LEBs
+  uint8_t fixed = 0;                    // bytes that are no LEBs, the opcode among them
+  int8_t depth = 0;
+};
+static_assert(sizeof(Steady) == 8);
+constexpr uint8_t kIsLocal = 1, kMemory = 2, kCalls = 4;   // facts of a steady instruction
+
+constexpr Steady steadyOf(const Skip& s, bool isBlock) {
+  const bool closes = s.step == Step::End && s.lebs == 0;
+  if (s.step > Step::MemArg && !isBlock && !closes) return {};
+  Steady out{0, 1};
+  if (s.step == Step::MemArg) out.oddMask = out.oddValue = 0x4000;                 // another memory than the first
+  if (isBlock) out.oddMask = 0x7800, out.oddValue = 0x6000;                        // a block type of more than one byte
+  out.twoLebs = s.lebs == 2;
+  out.lebMask = s.lebs ? 7 : 0;
+  out.fixed = static_cast<uint8_t>(1 + s.bytes);
+  out.depth = static_cast<int8_t>(isBlock - closes);
+  return out;
+}
+constexpr uint8_t factsOf(const Skip& s) {
+  return static_cast<uint8_t>((s.isLocal ? kIsLocal : 0) | (s.step == Step::MemArg ? kMemory : 0) | (s.isCall ? kCalls : 0));
 }
 
 struct Tables {
-  std::array<uint8_t, 256> steady{};
+  std::array<Steady, 256> steady{};
+  std::array<uint8_t, 256> facts{};
   std::array<Skip, 256> single{};
   std::array<std::array<Skip, 320>, 4> prefixed{};
   constexpr Tables() {
@@ -119,7 +141,11 @@ struct Tables {
       else if (entry.code < 320)
         prefixed[entry.prefix - 0xfb][entry.code] = skip;
     }
-    for (unsigned i = 0; i < 256; ++i) steady[i] = packed(single[i]);
+    for (unsigned i = 0; i < 256; ++i) {
+      const bool isBlock = i == 0x02 || i == 0x04;   // block, if; a try is rare
+      steady[i] = steadyOf(single[i], isBlock);
+      facts[i] = steady[i].fixed ? factsOf(single[i]) : 0;
+    }
   }
 };
 constexpr Tables kTables;
@@ -153,29 +179,20 @@ void Prescan::skipType(const uint8_t*& p, const uint8_t* end) {
   skipHeapType(p, end);
 }
 
-void Prescan::noteCall() {
-  hasCalls_ = true;
-  for (size_t i = open_.size(); i-- > 0;) {
-    if (open_[i].loop == ~0u) continue;
-    if (loops_[open_[i].loop].hasCalls) break;
-    loops_[open_[i].loop].hasCalls = true;
-  }
+void Prescan::openLoop(uint32_t offset) {
+  open_.push_back({static_cast<uint32_t>(loops_.size()), stop_, weight_, seen_});
+  loops_.push_back({offset, {}});
+  stop_ = depth_++;
+  seen_ = {};
+  if (weight_ < 4096) weight_ *= 8;
 }
 
-void Prescan::openLoop(uint32_t offset, uint32_t weight) {
-  open_.push_back({static_cast<uint32_t>(loops_.size()), weight, used_, written_});
-  loops_.push_back({offset, false, 0, 0});
-  used_ = written_ = 0;
-}
-
-void Prescan::close() {
+void Prescan::closeLoop() {
   const Open& open = open_.back();
-  if (open.loop != ~0u) {
-    loops_[open.loop].used = used_;
-    loops_[open.loop].written = written_;
-    used_ |= open.used;
-    written_ |= open.written;
-  }
+  loops_[open.loop].seen = seen_;
+  seen_.add(open.seen);
+  stop_ = open.stop;
+  weight_ = open.weight;
   open_.pop_back();
 }
 
@@ -183,33 +200,26 @@ void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount, bo
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
-  hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = false;
-  used_ = written_ = 0;
+  usesMemory_ = hasVectors_ = hasTry_ = false;
+  seen_ = {};
+  depth_ = 1;
+  stop_ = 0;
+  weight_ = 1;
   const uint8_t* end = instructions.data() + instructions.size();
   complete_ = scan(instructions.data(), end) == end && believe;
-  if (!complete_) hasCalls_ = usesMemory_ = hasVectors_ = hasTry_ = true;
+  if (!complete_) seen_.calls = usesMemory_ = hasVectors_ = hasTry_ = true;
 }
 
-namespace {
-
-// Length of the LEB that starts at the lowest byte of the word; kLongLeb if it ends behind the word (64-bit constants and offsets may).
-constexpr unsigned kLongLeb = 9;
-inline unsigned lebLength(uint64_t word) {
-  const uint64_t stops = ~word & 0x8080808080808080;
-  return (static_cast<unsigned>(std::countr_zero(stops)) >> 3) + 1;
+// `end`, or something with the same effect. False: the body's own end.
+bool Prescan::close() {
+  if (--depth_ != stop_) return true;
+  if (open_.empty()) return false;
+  closeLoop();
+  return true;
 }
 
-// The value of a LEB of one to four bytes.
-inline uint32_t lebValue(uint64_t word, unsigned length) {
-  const uint32_t w = static_cast<uint32_t>(word);
-  const uint32_t all = (w & 0x7f) | (w >> 1 & 0x3f80) | (w >> 2 & 0x1fc000) | (w >> 3 & 0xfe00000);
-  return length >= 4 ? all : all & ((1u << (7 * length)) - 1);
-}
-
-}  // namespace
-
-// One instruction that is not steady. Null at an oddity; `weight` is 0 after the function's own end.
-const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight) {
+// One instruction, whatever it is. Null at an oddity; `done` after the function's own end.
+const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, bool& done) {
   const uint8_t* p = at;
   Skip skip = kTables.single[*p++];
   if (at[0] >= 0xfb && at[0] <= 0xfe) {
@@ -218,16 +228,16 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
     skip = kTables.prefixed[at[0] - 0xfb][code];
     hasVectors_ |= at[0] == 0xfd;
   }
-  if (skip.isCall) noteCall();
+  seen_.calls |= skip.isCall;
   hasTry_ |= at[0] == 0x06 || at[0] == 0x1f;
   unsigned lebs = skip.lebs;
   switch (skip.step) {
     case Step::Steady:
       if (skip.isLocal) {
         uint32_t local = leb(p, end);
-        count(local, weight);
-        used_ |= Loop::bitOf(local);
-        if (skip.writes) written_ |= Loop::bitOf(local);
+        count(local);
+        seen_.used |= Loop::bitOf(local);
+        if (skip.writes) seen_.written |= Loop::bitOf(local);
         lebs = 0;
       }
       break;
@@ -235,17 +245,10 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
       usesMemory_ = true;
       if (p < end && *p & 64) ++lebs;
       break;
-    case Step::OpenLoop:
-      openLoop(static_cast<uint32_t>(at - start), weight);
-      if (weight < 4096) weight *= 8;
-      break;
+    case Step::OpenLoop: openLoop(static_cast<uint32_t>(at - start)); break;
     case Step::TryTable:
-    case Step::Open: open_.push_back({~0u, weight, 0, 0}); break;
-    case Step::End:
-      if (open_.empty()) return weight = 0, p;
-      weight = open_.back().weight;
-      close();
-      break;
+    case Step::Open: ++depth_; break;
+    case Step::End: done = !close(); break;
     case Step::Table:
       for (uint32_t n = leb(p, end) + 1; n > 0 && p < end; --n) skipLeb(p, end);
       break;
@@ -275,48 +278,72 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
   return skip.bytes > end - p ? nullptr : p + skip.bytes;
 }
 
-// Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
-const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
-  constexpr ptrdiff_t kAhead = 40;   // more than any steady instruction, and the words read behind it
-  const uint8_t* p = start;
-  uint32_t weight = 1;
+// Takes note of uses of locals: each the opcode and the bytes behind it. False at an index of five bytes.
+bool Prescan::noteLocals(std::span<const uint64_t> uses) {
   const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;   // one more takes what is no local
-  uint32_t* weights = weights_.data();
-  unsigned memory = 0;
-  uint64_t used = 0, written = 0;     // not yet in used_, written_
+  for (const uint64_t use : uses) {
+    uint32_t index = use >> 8 & 0x7f;
+    if (use & 0x8000) [[unlikely]] {
+      if (use >> 15 & use >> 23 & use >> 31 & use >> 39 & 1) return false;
+      for (unsigned shift = 7; shift < 28 && use >> (8 + shift / 7 * 8 - 1) & 1; shift += 7) {
+        index |= (use >> (8 + shift / 7 * 8) & 0x7f) << shift;
+      }
+    }
+    weights_[std::min(index, locals)] += weight_;
+    seen_.used |= Loop::bitOf(index);
+    seen_.written |= uint64_t{(use & 0xff) != 0x20} << (index & 63);
+  }
+  return true;
+}
+
+// Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
+//
+// The time is the latency from one instruction's address to the next one's: the eight bytes there, beside that what the table says of the
+// opcode, and the first or second byte without a continuation bit, which ends the immediates. No branch depends on the instruction unless it is
+// one of the odd ones; uses of locals are put aside.
+const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
+  constexpr ptrdiff_t kAhead = 40;   // more than any steady instruction, and what is read behind it
+  constexpr size_t kPut = 256;
+  uint64_t put[kPut];
+  size_t puts = 0;
+  const uint8_t* p = start;
+  bool done = false;
+  unsigned facts = 0;                 // of all steady instructions so far, or-ed
+  uint32_t depth = depth_, stop = stop_;   // scanOne works on the members
   while (end - p > kAhead) {
-    const unsigned how = kTables.steady[*p];
-    uint64_t word, behind;
-    std::memcpy(&word, p + 1, 8);
-    const unsigned first = lebLength(word);
-    std::memcpy(&behind, p + 1 + first, 8);
-    const unsigned second = lebLength(behind);
-    if ((how & kNotSteady) || first == kLongLeb || second == kLongLeb) [[unlikely]] {
-      used_ |= used;
-      written_ |= written;
-      used = written = 0;
-      p = scanOne(start, p, end, weight);
+    uint64_t word;
+    std::memcpy(&word, p, 8);
+    const Steady& how = kTables.steady[word & 0xff];
+    const uint64_t stops = ~word & 0x8080808080808000;
+    const uint64_t last = stops & (stops - how.twoLebs);   // two LEBs: not the first stop, but the next
+    const uint32_t next = depth + static_cast<uint32_t>(int32_t{how.depth});
+    if ((word & how.oddMask) == how.oddValue || last == 0 || next == stop || puts == kPut) [[unlikely]] {
+      depth_ = depth;
+      if (!noteLocals({put, puts})) return start;
+      puts = 0;
+      seen_.calls |= (facts & kCalls) != 0;
+      facts &= kMemory;
+      p = scanOne(start, p, end, done);
       if (!p) return start;
-      if (weight == 0) return p;
+      if (done) break;
+      depth = depth_, stop = stop_;
       continue;
     }
-    const uint32_t index = lebValue(word, first);
-    weights[how & 4 && index < locals ? index : locals] += weight;
-    memory |= how & 8;
-    used |= uint64_t{how >> 2 & 1} << (index & 63);
-    written |= uint64_t{how >> 6} << (index & 63);
-    const bool memoryIndex = how & 8 && word & 64;
-    p += 1 + (how >> 4 & 3) * 4 + (how & 3 ? first : 0) + (how & 2 ? second : 0);
-    if (memoryIndex) [[unlikely]] skipLeb(p, end);
+    depth = next;
+    put[puts] = word;
+    const unsigned about = kTables.facts[word & 0xff];
+    puts += about & kIsLocal;
+    facts |= about;
+    p += how.fixed + (static_cast<unsigned>(std::countr_zero(last)) >> 3 & how.lebMask);
   }
-  usesMemory_ |= memory != 0;
-  used_ |= used;
-  written_ |= written;
-  while (p < end) {
-    p = scanOne(start, p, end, weight);
+  if (!done) depth_ = depth;
+  if (!noteLocals({put, puts})) return start;
+  while (p < end && !done) {
+    p = scanOne(start, p, end, done);
     if (!p) return start;
-    if (weight == 0) return p;
   }
+  seen_.calls |= (facts & kCalls) != 0;
+  usesMemory_ |= (facts & kMemory) != 0;
   return p;
 }
 

@@ -21,16 +21,24 @@ class Prescan {
   void run(std::span<const uint8_t> instructions, uint32_t localCount, bool believe);
 
   uint32_t weight(uint32_t local) const { return weights_[local]; }
-  bool hasCalls() const { return hasCalls_; }          // anything that may clobber caller-saved registers
+  bool hasCalls() const { return seen_.calls; }          // anything that may clobber caller-saved registers
   bool usesMemory() const { return usesMemory_; }      // loads or stores
   bool hasVectors() const { return hasVectors_; }      // some instruction with prefix 0xfd
   bool hasTry() const { return hasTry_; }              // try or try_table
   bool complete() const { return complete_; }          // reached the end; otherwise assume the worst
 
+  struct Seen {
+    uint64_t used = 0, written = 0;   // locals, each as bit (index mod 64)
+    bool calls = false;
+    void add(const Seen& other) {
+      used |= other.used;
+      written |= other.written;
+      calls |= other.calls;
+    }
+  };
   struct Loop {
     uint32_t offset;        // of its opcode, in the scanned instructions
-    bool hasCalls;
-    uint64_t used, written; // its locals, each as bit (index mod 64)
+    Seen seen;              // in it
     static constexpr uint64_t bitOf(uint32_t local) { return uint64_t{1} << (local & 63); }
   };
   // The loop whose opcode stands at `offset`; null if the scan did not get there. Asked in ascending order, with a cursor that starts at
@@ -41,26 +49,30 @@ class Prescan {
   }
 
  private:
-  struct Open {             // an enclosing construct
-    uint32_t loop;          // ordinal, or ~0
-    uint32_t weight;        // of uses outside of it
-    uint64_t used, written; // of a loop: what the code around it has used so far
+  struct Open {             // a loop that is open, and what is said of the code around it
+    uint32_t loop;          // ordinal
+    uint32_t stop;
+    uint32_t weight;
+    Seen seen;
   };
-  void count(uint32_t local, uint32_t weight) {
-    if (size_t{local} + 1 < weights_.size()) weights_[local] += weight;
+  void count(uint32_t local) {
+    if (size_t{local} + 1 < weights_.size()) weights_[local] += weight_;
   }
   const uint8_t* scan(const uint8_t* start, const uint8_t* end);
-  const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, uint32_t& weight);
+  const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, bool& done);
   static void skipHeapType(const uint8_t*& p, const uint8_t* end);
   static void skipType(const uint8_t*& p, const uint8_t* end);
-  void noteCall();
-  void openLoop(uint32_t offset, uint32_t weight);
-  void close();
+  bool noteLocals(std::span<const uint64_t> uses);
+  void openLoop(uint32_t offset);
+  void closeLoop();
+  bool close();
   std::vector<uint32_t> weights_;
   std::vector<Loop> loops_;
   std::vector<Open> open_;
-  uint64_t used_ = 0, written_ = 0;   // by the innermost loop so far
-  bool hasCalls_ = false;
+  Seen seen_;               // in the innermost loop so far
+  uint32_t depth_ = 1;      // of open constructs, the body among them
+  uint32_t stop_ = 0;       // the depth outside of the innermost loop, or body: where that ends
+  uint32_t weight_ = 1;     // of a use here
   bool usesMemory_ = false;
   bool hasVectors_ = false;
   bool hasTry_ = false;
