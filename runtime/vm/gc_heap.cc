@@ -192,12 +192,6 @@ void GcHeap::handOut(Span& span, uint64_t begin, uint64_t end, bool isDirty) {
 
 // --- which words are objects ---------------------------------------------------------------------------------------
 
-uint64_t GcHeap::sizeOf(uint64_t object) const {
-  const abi::VMTypeRow& row = rows_[typeOf(object)];
-  if (row.kind == abi::rowKind(frontend::CompositeKind::Struct)) return row.size;
-  return abi::gcAligned(abi::kGcHeader + (uint64_t{lengthOf(object)} << row.elementShift));
-}
-
 bool GcHeap::isObject(uint64_t word) const {
   if (word & (abi::kGcAlignment - 1) || word >= uint64_t{top_} * kBlockBytes) return false;
   const Block& block = blocks_[word / kBlockBytes];

@@ -27,9 +27,9 @@
 //     object's start.
 // That is why an allocation writes its header before anything else can happen, and why type ids are never 0.
 //
-// Garbage costs nothing: sweeping looks at line marks only, 256 bytes a block. The next collection is due when as many
-// blocks have been taken as were live (2 MiB at least, and in proportion to the roots), or the limit of the store is
-// reached.
+// Garbage costs nothing: sweeping looks at line marks only, 256 bytes a block. The next collection is due when as much
+// has been allocated as is live, counted in lines (2 MiB at least, and in proportion to the roots), or the limit of the
+// store is reached.
 //
 // Types of objects must stay as long as the objects; see GcTypes.
 #pragma once
@@ -125,7 +125,11 @@ class GcHeap {
   void clean(uint32_t block, uint32_t count);
   void handOut(Span& span, uint64_t begin, uint64_t end, bool isDirty);
   void retireSpans();
-  uint64_t sizeOf(uint64_t object) const;
+  uint64_t sizeOf(uint64_t object) const {
+    const abi::VMTypeRow& row = rows_[typeOf(object)];
+    if (row.kind == abi::rowKind(frontend::CompositeKind::Struct)) return row.size;
+    return abi::gcAligned(abi::kGcHeader + (uint64_t{lengthOf(object)} << row.elementShift));
+  }
   bool isInSpan(uint64_t word) const;
 
   bool mark(uint64_t object) {
@@ -138,6 +142,7 @@ class GcHeap {
   void trace(uint64_t object, Tracer* tracer);
   void traceSlow(uint64_t object, Tracer* tracer);
   void visit(uint32_t word, Tracer* tracer);
+  void markLines(uint64_t object, uint64_t size);
   void sweepBlock(uint32_t block);
   void giveBack(uint32_t keep);
 
@@ -154,6 +159,7 @@ class GcHeap {
   uint32_t limit_ = 0;     // blocks that may be in use
   uint32_t top_ = 0;       // blocks that were ever in use
   uint32_t inUse_ = 0;
+  uint32_t liveLines_ = 0;     // as the last sweep found them
   uint32_t due_ = 0;           // collect rather than have more in use
   uint32_t freeScan_ = 0;      // below it no block is free
   uint32_t recycleBlock_ = 0;  // where nextRecycled() goes on
@@ -164,7 +170,7 @@ class GcHeap {
   uint64_t allocations_ = 0;  // under stress
   uint64_t collections_ = 0;
   bool collecting_ = false;
-  std::vector<uint32_t> pending_;  // marked, not yet traced; in units of 8 bytes
+  std::vector<uint32_t> pending_;  // references found by marking, yet to be looked at
   std::unordered_set<uint32_t> typesSeen_;
   uint32_t lastTypeSeen_ = 0;
 };

@@ -277,24 +277,67 @@ void Compiler::arrayNew(uint32_t type, bool isDefault) {
     Operand value = pop();
     if (!isZero(value)) {
       holdValue(value);
-      const Storage s = elementOf(type);
-      const int32_t size = static_cast<int32_t>(abi::sizeOf(s));
-      const int32_t step = s == Storage::V128 ? 16 : 1;
-      if (step != 1) as_.shl(w64, n, 4);
-      as_.test(w64, n, n);
-      x64::Label done, again;
-      as_.jcc(Cond::e, done);
-      as_.bind(again);
-      storeField(Mem(base, n, step == 1 ? static_cast<unsigned>(size) : 1, kElements - size), s, value);
-      as_.sub(w64, n, step);
-      as_.jcc(Cond::ne, again);
-      as_.bind(done);
+      fillElements(base, n, elementOf(type), value);
     }
     release(value);
   }
   release(length);
   freeReg(base);
   pushGpr(Type::I64, dst);
+}
+
+// `x` becomes as many copies of a value that is held as there is room for.
+void Compiler::repeatValue(Xmm x, Storage s, Operand& value) {
+  static constexpr Shape kShapes[] = {Shape::I8x16, Shape::I16x8, Shape::I32x4, Shape::I64x2};
+  if (value.isConst()) {
+    uint64_t v = static_cast<uint64_t>(value.value);
+    for (unsigned bits = 8 * abi::sizeOf(s); bits < 64; bits *= 2) v = (v & ((uint64_t{1} << bits) - 1)) | v << bits;
+    as_.movImm64(kScratch, v);
+    as_.movq(x, kScratch);
+    return as_.punpcklqdq(x, x, x);
+  }
+  if (isFloatStorage(s))
+    as_.movaps(x, useXmm(value));
+  else
+    as_.mov(shiftOf(s) == 3 ? w64 : w32, x, use(value));
+  splatLow(kShapes[shiftOf(s)], x);
+}
+
+// Fills `n` elements, the first of which lies at base + kElements, with a value that is held. `n` is used up. Nothing is written behind
+// them: memory that is not allocated yet is zero.
+void Compiler::fillElements(Gpr base, Gpr n, Storage s, Operand& value) {
+  constexpr int32_t kStep = 16;
+  constexpr int32_t kLast = kElements - kStep;
+  if (shiftOf(s)) as_.shl(w64, n, static_cast<uint8_t>(shiftOf(s)));
+  x64::Label few, again, one, done;
+  Xmm x = s == Storage::V128 ? useVector(value) : allocXmm();
+  if (s == Storage::V128) {
+    as_.test(w64, n, n);
+    as_.jcc(Cond::e, done);
+  } else {
+    repeatValue(x, s, value);
+    as_.cmp(w64, n, kStep);
+    as_.jcc(Cond::b, few);
+    as_.movups(Mem(base, n, 1, kLast), x);  // the rest of the division, and a part of what follows once more
+    as_.and_(w64, n, -kStep);
+  }
+  as_.bind(again);
+  as_.movups(Mem(base, n, 1, kLast), x);
+  as_.sub(w64, n, kStep);
+  as_.jcc(Cond::ne, again);
+  if (s != Storage::V128) {
+    const auto size = static_cast<int32_t>(abi::sizeOf(s));
+    as_.jmp(done);
+    as_.bind(few);
+    as_.test(w64, n, n);
+    as_.jcc(Cond::e, done);
+    as_.bind(one);
+    storeField(Mem(base, n, 1, kElements - size), s, value);
+    as_.sub(w64, n, size);
+    as_.jcc(Cond::ne, one);
+    freeReg(x);
+  }
+  as_.bind(done);
 }
 
 void Compiler::arrayNewFixed(uint32_t type, uint32_t count) {
@@ -389,7 +432,6 @@ void Compiler::arrayLen() {
 
 void Compiler::arrayFill(uint32_t type) {
   const Storage s = elementOf(type);
-  const auto size = static_cast<int32_t>(abi::sizeOf(s));
   Operand count = pop(), value = pop(), first = pop(), array = pop();
   Gpr end = toTemp(count);
   holdValue(value);
@@ -413,18 +455,11 @@ void Compiler::arrayFill(uint32_t type) {
     chargeLength(length, shiftOf(s), length, kScratch);
     as_.pop(kScratch);
   }
+  as_.sub(w64, end, begin);
+  as_.shl(w64, begin, static_cast<uint8_t>(shiftOf(s)));
+  as_.lea(w64, length, Mem(kScratch, begin, 1, 0));
+  fillElements(length, end, s, value);
   freeReg(length);
-  const int32_t step = s == Storage::V128 ? 16 : 1;
-  if (step != 1) as_.shl(w64, end, 4), as_.shl(w64, begin, 4);
-  as_.cmp(w64, end, begin);
-  x64::Label done, again;
-  as_.jcc(Cond::e, done);
-  as_.bind(again);
-  storeField(Mem(kScratch, end, step == 1 ? static_cast<unsigned>(size) : 1, kElements - size), s, value);
-  as_.sub(w64, end, step);
-  as_.cmp(w64, end, begin);
-  as_.jcc(Cond::ne, again);
-  as_.bind(done);
   release(value);
   release(count);
   release(first);

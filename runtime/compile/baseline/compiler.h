@@ -533,6 +533,8 @@ class Compiler : public frontend::NullSink {
   void emitAllocations();      // their out-of-line parts
   void holdValue(Operand& o);
   void storeField(const Mem& at, abi::Storage s, const Operand& o);
+  void repeatValue(Xmm x, abi::Storage s, Operand& value);
+  void fillElements(Gpr base, Gpr n, abi::Storage s, Operand& value);
   void loadField(const Mem& at, abi::Storage s, Extend extend);
   bool isZero(const Operand& o) const;
   void nullCheck(Gpr r, TrapReason reason);   // of a reference of 32 bits

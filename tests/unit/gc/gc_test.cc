@@ -327,5 +327,93 @@ TEST(GcHeap, ObjectsKeepFunctionsAndHostValues) {
   EXPECT_EQ(store.objectCount(), before - 2);
 }
 
+// array.new and array.fill of every kind of element: exactly the elements asked for, whatever their number and place, from a constant and
+// from a variable; and what is allocated behind them is zero.
+TEST_P(GcProgram, ArraysFilledInPart) {
+  struct Kind {
+    const char *element, *get, *value, *constant, *equal;
+  };
+  static constexpr Kind kKinds[] = {
+      {"i8", "array.get_u", "i32", "i32.const 0xa5", "i32.eq"},
+      {"i16", "array.get_u", "i32", "i32.const 0xa5b6", "i32.eq"},
+      {"i32", "array.get", "i32", "i32.const 0xa5b6c7d8", "i32.eq"},
+      {"i64", "array.get", "i64", "i64.const 0xa5b6c7d8e9fa0b1c", "i64.eq"},
+      {"f32", "array.get", "f32", "f32.const 1.25", "f32.eq"},
+      {"f64", "array.get", "f64", "f64.const -3.75", "f64.eq"},
+      {"v128", "array.get", "v128", "v128.const i32x4 1 2 3 4", "call $same"},
+      {"i31ref", "array.get", "i31ref", "ref.i31 (i32.const 77)", "ref.eq"},
+      {"funcref", "array.get", "funcref", "ref.func $check", "call $both"},
+  };
+  for (const Kind& kind : kKinds) {
+    std::string text = R"((module
+      (type $array (array (mut ELEMENT)))
+      (func $same (param v128 v128) (result i32) (i8x16.all_true (i8x16.eq (local.get 0) (local.get 1))))
+      (func $both (param funcref funcref) (result i32) (i32.eq (ref.is_null (local.get 0)) (ref.is_null (local.get 1))))
+      (elem declare func $check)
+      ;; Elements that are not as they should be: the value from `begin`, `n` of them, else zero.
+      (func $check (param $a (ref $array)) (param $begin i32) (param $n i32) (result i32) (local $i i32) (local $bad i32) (local $zero VALUE)
+        (block $done (loop $next
+          (br_if $done (i32.ge_u (local.get $i) (array.len (local.get $a))))
+          (local.set $bad (i32.add (local.get $bad) (i32.eqz
+            (EQUAL (GET $array (local.get $a) (local.get $i))
+                   (if (result VALUE) (i32.lt_u (i32.sub (local.get $i) (local.get $begin)) (local.get $n))
+                     (then (CONSTANT)) (else (local.get $zero)))))))
+          (local.set $i (i32.add (local.get $i) (i32.const 1)))
+          (br $next)))
+        (local.get $bad))
+      (func $round (param $n i32) (param $value VALUE) (result i32)
+        (local $new (ref $array)) (local $fill (ref $array)) (local $behind (ref $array)) (local $bad i32) (local $begin i32)
+        (local.set $new (array.new $array (local.get $value) (local.get $n)))
+        (local.set $behind (array.new_default $array (i32.const 5)))
+        (local.set $bad (i32.add (call $check (local.get $new) (i32.const 0) (local.get $n))
+                                 (call $check (local.get $behind) (i32.const 0) (i32.const 0))))
+        (local.set $new (array.new $array (CONSTANT) (local.get $n)))
+        (local.set $bad (i32.add (local.get $bad) (call $check (local.get $new) (i32.const 0) (local.get $n))))
+        (loop $next
+          (local.set $fill (array.new_default $array (i32.add (local.get $n) (i32.const 4))))
+          (array.fill $array (local.get $fill) (local.get $begin) (local.get $value) (local.get $n))
+          (local.set $bad (i32.add (local.get $bad) (call $check (local.get $fill) (local.get $begin) (local.get $n))))
+          (local.set $fill (array.new_default $array (i32.add (local.get $n) (i32.const 4))))
+          (array.fill $array (local.get $fill) (local.get $begin) (CONSTANT) (local.get $n))
+          (local.set $bad (i32.add (local.get $bad) (call $check (local.get $fill) (local.get $begin) (local.get $n))))
+          (br_if $next (i32.le_u (local.tee $begin (i32.add (local.get $begin) (i32.const 1))) (i32.const 4))))
+        (local.get $bad))
+      (func (export "run") (param $most i32) (result i32) (local $n i32) (local $bad i32)
+        (loop $next
+          (local.set $bad (i32.add (local.get $bad) (call $round (local.get $n) (CONSTANT))))
+          (br_if $next (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (local.get $most))))
+        (local.get $bad))))";
+    auto replace = [&](std::string_view what, std::string_view with) {
+      for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
+    };
+    replace("ELEMENT", kind.element);
+    replace("GET", kind.get);
+    replace("VALUE", kind.value);
+    replace("CONSTANT", kind.constant);
+    replace("EQUAL", kind.equal);
+    EXPECT_EQ(callI32(make(text), "run", {70}), 0) << kind.element;
+  }
+}
+
+// A table whose entries are replaced in no order, far more of them than the heap holds: most lines keep a few of their objects for long, and
+// the heap must still not outgrow its limit.
+TEST_P(GcProgram, ScatteredSurvivors) {
+  auto i = make(R"((module
+    (type $node (struct (field i32) (field (ref null $node))))
+    (type $table (array (mut (ref null $node))))
+    (func (export "run") (param $n i32) (result i32) (local $table (ref $table)) (local $seed i32) (local $i i32) (local $bad i32)
+      (local.set $table (array.new_default $table (i32.const 8192)))
+      (loop $next
+        (local.set $seed (i32.add (i32.mul (local.get $seed) (i32.const 1664525)) (i32.const 1013904223)))
+        (local.set $i (i32.shr_u (local.get $seed) (i32.const 19)))
+        (if (i32.eqz (ref.is_null (array.get $table (local.get $table) (local.get $i)))) (then
+          (local.set $bad (i32.add (local.get $bad) (i32.ne (local.get $i)
+            (struct.get $node 0 (array.get $table (local.get $table) (local.get $i))))))))
+        (array.set $table (local.get $table) (local.get $i) (struct.new $node (local.get $i) (ref.null $node)))
+        (br_if $next (local.tee $n (i32.sub (local.get $n) (i32.const 1)))))
+      (local.get $bad))))");
+  EXPECT_EQ(callI32(i, "run", {rounds(3000000)}), 0);
+}
+
 }  // namespace
 }  // namespace wattle::testing
