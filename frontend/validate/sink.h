@@ -69,7 +69,8 @@ struct ControlRecord {
 
 template <class Label>
 struct Control : ControlRecord {
-  Label label{};
+  Control() {}  // one of its own, so that making a record does not zero it all first
+  Label label;
 };
 
 // Does nothing with everything: the validation-only sink, and the base of the others. Op arguments of templates are

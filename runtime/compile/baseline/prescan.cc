@@ -281,6 +281,9 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
 // Takes note of uses of locals: each the opcode and the bytes behind it. False at an index of five bytes.
 bool Prescan::noteLocals(std::span<const uint64_t> uses) {
   const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;   // one more takes what is no local
+  uint32_t* weights = weights_.data();
+  const uint32_t weight = weight_;
+  uint64_t used = 0, written = 0;
   for (const uint64_t use : uses) {
     uint32_t index = use >> 8 & 0x7f;
     if (use & 0x8000) [[unlikely]] {
@@ -289,10 +292,12 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
         index |= (use >> (8 + shift / 7 * 8) & 0x7f) << shift;
       }
     }
-    weights_[std::min(index, locals)] += weight_;
-    seen_.used |= Loop::bitOf(index);
-    seen_.written |= uint64_t{(use & 0xff) != 0x20} << (index & 63);
+    weights[std::min(index, locals)] += weight;
+    used |= Loop::bitOf(index);
+    written |= uint64_t{(use & 0xff) != 0x20} << (index & 63);
   }
+  seen_.used |= used;
+  seen_.written |= written;
   return true;
 }
 
