@@ -88,7 +88,7 @@ void Compiler::begin(std::span<const ValType> locals) {
   bool wide = scan_.hasVectors() || ctx_.anyVectorTypes || hasVector(locals);
   slotSize_ = wide ? 16 : 8;
   slotBase_ = wide ? lowest & ~15 : lowest;
-  hasStackCheck_ |= scan_.hasCalls() || slotBase_ < -kUncheckedFrame / 2;
+  hasStackCheck_ |= scan_.hasCalls() || scan_.hasTailCalls() || slotBase_ < -kUncheckedFrame / 2;
   hasResultsPointer_ = ResultPlaces(type).inMemory > 0;
   as_.ensure(4 * kRoomPerInstruction + locals.size() * 24);
   prologue(type);

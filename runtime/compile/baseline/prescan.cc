@@ -23,6 +23,7 @@ struct Skip {
   uint8_t lebs = 0;
   uint8_t bytes = 0;
   bool isCall = false;
+  bool isTailCall = false;
   bool isLocal = false;    // the LEB is a local's index
   bool writes = false;     // that local
 };
@@ -44,7 +45,7 @@ constexpr Skip skipOf(Imm imm) {
     case Imm::I32:
     case Imm::I64: return {Step::Steady, 1, 0};
     case Imm::HeapType: return {Step::HeapType, 0, 0};
-    case Imm::Local: return {Step::Steady, 1, 0, false, true};
+    case Imm::Local: return {Step::Steady, 1, 0, false, false, true};
     case Imm::TypeTable:
     case Imm::TableTable:
     case Imm::ElemTable:
@@ -70,29 +71,40 @@ constexpr Skip skipOf(Imm imm) {
   return {};
 }
 
-// Vector and numeric instructions compile to straight code; everything else behind a prefix may call a builtin.
+// What destroys the registers a call destroys. (An allocation keeps all registers.)
 constexpr bool mayCall(Op op) {
-  const auto& entry = frontend::info(op);
-  if (entry.prefix == 0xfd) return false;
-  if (entry.prefix == 0xfc) return entry.code >= 8 && entry.code <= 17 && op != Op::TableSize;
-  if (entry.prefix == 0xfb) {   // an allocation keeps all registers
-    return op == Op::ArrayNewData || op == Op::ArrayNewElem || op == Op::ArrayCopy || op == Op::ArrayInitData || op == Op::ArrayInitElem;
-  }
-  if (entry.prefix == 0xfe) return entry.code <= 2;   // wait and notify
-  switch (entry.code) {
-    case 0x08:
-    case 0x09:
-    case 0x0a:
-    case 0x10:
-    case 0x11:
-    case 0x14:
-    case 0x1f:
-    case 0x06:
-    case 0x26:
-    case 0x40: return true;
+  switch (op) {
+    case Op::Call:
+    case Op::CallIndirect:
+    case Op::CallRef:
+    case Op::Throw:
+    case Op::ThrowRef:
+    case Op::Rethrow:
+    case Op::Try:
+    case Op::TryTable:
+    case Op::TableSet:
+    case Op::TableGrow:
+    case Op::TableFill:
+    case Op::TableCopy:
+    case Op::TableInit:
+    case Op::ElemDrop:
+    case Op::MemoryGrow:
+    case Op::MemoryFill:
+    case Op::MemoryCopy:
+    case Op::MemoryInit:
+    case Op::DataDrop:
+    case Op::ArrayNewData:
+    case Op::ArrayNewElem:
+    case Op::ArrayCopy:
+    case Op::ArrayInitData:
+    case Op::ArrayInitElem:
+    case Op::MemoryAtomicNotify:
+    case Op::MemoryAtomicWait32:
+    case Op::MemoryAtomicWait64: return true;
     default: return false;
   }
 }
+constexpr bool isTailCall(Op op) { return op == Op::ReturnCall || op == Op::ReturnCallIndirect || op == Op::ReturnCallRef; }
 
 // What is known of a steady instruction, in the form the main loop wants. Opening a block and its end are steady too: they move the depth, and only
 // the depth at which a loop or the body ends is looked at.
@@ -104,7 +116,7 @@ struct Steady {
   int8_t depth = 0;
 };
 static_assert(sizeof(Steady) == 8);
-constexpr uint8_t kIsLocal = 1, kMemory = 2, kCalls = 4;   // facts of a steady instruction
+constexpr uint8_t kIsLocal = 1, kMemory = 2, kCalls = 4, kTailCalls = 8;   // facts of a steady instruction
 
 constexpr Steady steadyOf(const Skip& s, bool isBlock) {
   const bool closes = s.step == Step::End && s.lebs == 0;
@@ -119,7 +131,8 @@ constexpr Steady steadyOf(const Skip& s, bool isBlock) {
   return out;
 }
 constexpr uint8_t factsOf(const Skip& s) {
-  return static_cast<uint8_t>((s.isLocal ? kIsLocal : 0) | (s.step == Step::MemArg ? kMemory : 0) | (s.isCall ? kCalls : 0));
+  return static_cast<uint8_t>((s.isLocal ? kIsLocal : 0) | (s.step == Step::MemArg ? kMemory : 0) | (s.isCall ? kCalls : 0) |
+                              (s.isTailCall ? kTailCalls : 0));
 }
 
 struct Tables {
@@ -130,19 +143,21 @@ struct Tables {
   constexpr Tables() {
     for (unsigned i = 0; i < static_cast<unsigned>(Op::Count); ++i) {
       const auto& entry = frontend::kOpInfo[i];
+      const Op op = static_cast<Op>(i);
       Skip skip = skipOf(entry.imm);
-      if (entry.code == 0x03 && entry.prefix == 0) skip.step = Step::OpenLoop;
-      if (entry.code == 0x0b && entry.prefix == 0) skip.step = Step::End;
-      if (entry.code == 0x18 && entry.prefix == 0) skip.step = Step::End, skip.lebs = 1;  // delegate closes a try
-      skip.isCall = mayCall(static_cast<Op>(i));
-      skip.writes = static_cast<Op>(i) == Op::LocalSet || static_cast<Op>(i) == Op::LocalTee;
+      if (op == Op::Loop) skip.step = Step::OpenLoop;
+      if (op == Op::End) skip.step = Step::End;
+      if (op == Op::Delegate) skip.step = Step::End, skip.lebs = 1;  // it closes a try
+      skip.isCall = mayCall(op);
+      skip.isTailCall = isTailCall(op);
+      skip.writes = op == Op::LocalSet || op == Op::LocalTee;
       if (entry.prefix == 0)
         single[entry.code] = skip;
       else if (entry.code < 320)
         prefixed[entry.prefix - 0xfb][entry.code] = skip;
     }
     for (unsigned i = 0; i < 256; ++i) {
-      const bool isBlock = i == 0x02 || i == 0x04;   // block, if; a try is rare
+      const bool isBlock = i == frontend::info(Op::Block).code || i == frontend::info(Op::If).code;   // a try is rare
       steady[i] = steadyOf(single[i], isBlock);
       facts[i] = steady[i].fixed ? factsOf(single[i]) : 0;
     }
@@ -200,14 +215,14 @@ void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount, bo
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
-  usesMemory_ = hasVectors_ = hasTry_ = false;
+  usesMemory_ = hasVectors_ = hasTry_ = hasTailCalls_ = false;
   seen_ = {};
   depth_ = 1;
   stop_ = 0;
   weight_ = 1;
   const uint8_t* end = instructions.data() + instructions.size();
   complete_ = scan(instructions.data(), end) == end && believe;
-  if (!complete_) seen_.calls = usesMemory_ = hasVectors_ = hasTry_ = true;
+  if (!complete_) seen_.calls = usesMemory_ = hasVectors_ = hasTry_ = hasTailCalls_ = true;
 }
 
 // `end`, or something with the same effect. False: the body's own end.
@@ -229,7 +244,8 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
     hasVectors_ |= at[0] == 0xfd;
   }
   seen_.calls |= skip.isCall;
-  hasTry_ |= at[0] == 0x06 || at[0] == 0x1f;
+  hasTailCalls_ |= skip.isTailCall;
+  hasTry_ |= at[0] == frontend::info(Op::Try).code || at[0] == frontend::info(Op::TryTable).code;
   unsigned lebs = skip.lebs;
   switch (skip.step) {
     case Step::Steady:
@@ -294,7 +310,7 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
     }
     weights[std::min(index, locals)] += weight;
     used |= Loop::bitOf(index);
-    written |= uint64_t{(use & 0xff) != 0x20} << (index & 63);
+    written |= uint64_t{(use & 0xff) != frontend::info(Op::LocalGet).code} << (index & 63);
   }
   seen_.used |= used;
   seen_.written |= written;
@@ -327,7 +343,7 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
       if (!noteLocals({put, puts})) return start;
       puts = 0;
       seen_.calls |= (facts & kCalls) != 0;
-      facts &= kMemory;
+      facts &= ~unsigned{kCalls};
       p = scanOne(start, p, end, done);
       if (!p) return start;
       if (done) break;
@@ -349,6 +365,7 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
   }
   seen_.calls |= (facts & kCalls) != 0;
   usesMemory_ |= (facts & kMemory) != 0;
+  hasTailCalls_ |= (facts & kTailCalls) != 0;
   return p;
 }
 

@@ -22,6 +22,7 @@ class Prescan {
 
   uint32_t weight(uint32_t local) const { return weights_[local]; }
   bool hasCalls() const { return seen_.calls; }          // anything that may clobber caller-saved registers
+  bool hasTailCalls() const { return hasTailCalls_; }
   bool usesMemory() const { return usesMemory_; }      // loads or stores
   bool hasVectors() const { return hasVectors_; }      // some instruction with prefix 0xfd
   bool hasTry() const { return hasTry_; }              // try or try_table
@@ -73,6 +74,7 @@ class Prescan {
   uint32_t depth_ = 1;      // of open constructs, the body among them
   uint32_t stop_ = 0;       // the depth outside of the innermost loop, or body: where that ends
   uint32_t weight_ = 1;     // of a use here
+  bool hasTailCalls_ = false;
   bool usesMemory_ = false;
   bool hasVectors_ = false;
   bool hasTry_ = false;
