@@ -244,6 +244,13 @@ own<Instance> instantiate(Store* store, const Module* module, const Extern* cons
 auto Instance::make(Store* store, const Module* module, const vec<Extern*>& imports, own<Trap>* trap) -> own<Instance> {
   return instantiate(store, module, imports.get(), imports ? imports.size() : 0, trap);
 }
+auto Instance::make(Store* store, const Module* module, const ownvec<Extern>& imports, own<Trap>* trap)
+    -> own<Instance> {
+  // An owning pointer is nothing but the pointer.
+  static_assert(sizeof(own<Extern>) == sizeof(Extern*));
+  return instantiate(store, module, reinterpret_cast<const Extern* const*>(imports.get()), imports ? imports.size() : 0,
+                     trap);
+}
 auto Instance::make(Store* store, const Module* module, const Extern* const imports[], own<Trap>* trap)
     -> own<Instance> {
   return instantiate(store, module, imports, imports ? module->imports().size() : 0, trap);

@@ -122,7 +122,7 @@ class Call {
         raw_(entry_.valueCount) {}
 
   Result<void> run() {
-    if (auto wrong = checkCounts()) return std::unexpected(std::move(*wrong));
+    if (auto wrong = checkCount()) return std::unexpected(std::move(*wrong));
     const auto& [params, results] = entry_.type.func;
     if (!std::ranges::all_of(params, isPlain) || !std::ranges::all_of(results, isPlain)) return runWithReferences();
     for (size_t i = 0; i < params.size(); ++i) {
@@ -132,7 +132,7 @@ class Call {
     }
     if (auto called = func_.callRaw({raw_.data(), entry_.valueCount}); !called) [[unlikely]]
       return called;
-    for (size_t i = 0; i < results.size(); ++i) {
+    for (size_t i = 0; i < room(results.size()); ++i) {
       results_->data[i].kind = numberKind(results[i].kind());
       results_->data[i].of.i64 = raw_.data()[i].i64;
     }
@@ -140,14 +140,14 @@ class Call {
   }
 
  private:
-  std::optional<Error> checkCounts() const {
-    size_t params = entry_.type.func.params.size(), results = entry_.type.func.results.size();
-    size_t given = args_ ? args_->size : 0, room = results_ ? results_->size : 0;
-    if (given != params) return argument(fmt::format("the function takes {} arguments, not {}", params, given));
-    if (room < results)
-      return argument(fmt::format("the function has {} results, there is room for {}", results, room));
-    return std::nullopt;
+  std::optional<Error> checkCount() const {
+    size_t params = entry_.type.func.params.size(), given = args_ ? args_->size : 0;
+    if (given == params) return std::nullopt;
+    return argument(fmt::format("the function takes {} arguments, not {}", params, given));
   }
+
+  // A caller who wants only the trap leaves no room for results.
+  size_t room(size_t count) const { return std::min(count, results_ ? results_->size : 0); }
 
   std::unexpected<Error> wrongArgument(size_t i) const {
     const auto& type = entry_.type.func.params[i];
@@ -168,7 +168,7 @@ class Call {
       raw_.data()[i].words = {value->low(), value->high()};
     }
     if (auto called = func_.callRaw({raw_.data(), entry_.valueCount}); !called) return called;
-    for (size_t i = 0; i < results.size(); ++i) {
+    for (size_t i = 0; i < room(results.size()); ++i) {
       const auto& words = raw_.data()[i].words;
       fromVal(*store, Val::fromBits(vm::toApi(results[i]), words[0], words[1]), results_->data[i]);
     }

@@ -341,7 +341,8 @@ WASM_API_EXTERN own wasm_functype_t* wasm_func_type(const wasm_func_t*);
 WASM_API_EXTERN size_t wasm_func_param_arity(const wasm_func_t*);
 WASM_API_EXTERN size_t wasm_func_result_arity(const wasm_func_t*);
 
-/* Arguments that do not fit the type are a trap too. Results are written only when there is no trap. */
+/* Arguments that do not fit the type are a trap too. Results are written only when there is no trap, and as many as there
+ * is room for; `results` may be NULL. */
 WASM_API_EXTERN own wasm_trap_t* wasm_func_call(const wasm_func_t*, const wasm_val_vec_t* args,
                                                 own wasm_val_vec_t* results);
 

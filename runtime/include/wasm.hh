@@ -645,7 +645,8 @@ class WASM_API_EXTERN Memory : public Extern {
 class WASM_API_EXTERN Instance : public Ref {
   WASM_HH_OPAQUE(Instance)
   static auto make(Store*, const Module*, const vec<Extern*>& imports, own<Trap>* = nullptr) -> own<Instance>;
-  // The same in earlier versions of the standard: an array with as many as the module imports.
+  // The same in earlier versions of the standard: a vector that owns them, and an array with as many as the module imports.
+  static auto make(Store*, const Module*, const ownvec<Extern>& imports, own<Trap>* = nullptr) -> own<Instance>;
   static auto make(Store*, const Module*, const Extern* const imports[], own<Trap>* = nullptr) -> own<Instance>;
   auto copy() const -> own<Instance>;
 

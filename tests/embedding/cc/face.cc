@@ -231,6 +231,8 @@ void earlier(wasm::Engine* engine) {
   auto module = wasm::Module::make(store.get(), wat("(module (import \"\" \"f\" (func (param i32 i32) (result i32))))"));
   const wasm::Extern* imports[] = {func.get()};
   CHECK(wasm::Instance::make(store.get(), module.get(), imports));
+  auto owning = wasm::ownvec<wasm::Extern>::make(imports[0]->copy());
+  CHECK(wasm::Instance::make(store.get(), module.get(), owning) && owning[0]);
   wasm::own<wasm::Trap> trap;
   CHECK(!wasm::Instance::make(store.get(), module.get(), nullptr, &trap) && trap);
   auto fail = wasm::Func::make(
