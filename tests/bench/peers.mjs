@@ -15,17 +15,19 @@ const here = path.dirname(self);
 const median = (a) => [...a].sort((x, y) => x - y)[a.length >> 1];
 
 // --- the node side: this file again, in a child with the flags of the tier ---
-// Median of 7 runs after some to warm up.
+// Median of 7 runs after some to warm up; and their mean processor time, of all threads.
 function tellTimes(warm, run) {
   const n = Number(process.env.PEER_N);
   const times = [];
-  let result;
+  let result, before;
   for (let i = 0; i < warm + 7; i++) {
+    if (i === warm) before = process.cpuUsage();
     const start = performance.now();
     result = run(n);
     if (i >= warm) times.push(performance.now() - start);
   }
-  console.log(JSON.stringify({ ms: median(times), result: String(result) }));
+  const { user, system } = process.cpuUsage(before);
+  console.log(JSON.stringify({ ms: median(times), cpu: (user + system) / 7000, result: String(result) }));
   process.exit(0);
 }
 if (process.env.PEER_COMPILE) {
@@ -107,12 +109,12 @@ for (const [name, n] of Object.entries(sizes)) {
 const mean = Math.exp(ratios.reduce((sum, r) => sum + Math.log(r), 0) / ratios.length);
 console.log(`\nGeometric mean of the ratios to Liftoff: ${mean.toFixed(2)}.\n`);
 
-// The least of several medians, with the contenders taking turns: what others do on the machine comes in bursts.
+// The least processor time of several, with the contenders taking turns: what others do on the machine comes in bursts.
 function best(contenders, rounds = 5) {
   const results = contenders.map((run) => run());
   for (let round = 1; round < rounds; round++) {
     contenders.forEach((run, i) => {
-      if (!results[i].error) results[i].ms = Math.min(results[i].ms, run().ms);
+      if (!results[i].error) results[i].cpu = Math.min(results[i].cpu, run().cpu);
     });
   }
   return results;
@@ -121,7 +123,7 @@ function best(contenders, rounds = 5) {
 // Programs that do little but allocate. The same in JavaScript is there for any node; the same module for one that takes it.
 const gcNode = process.env.GC_NODE ?? process.execPath;
 const gcVersion = spawnSync(gcNode, ['--version'], { encoding: 'utf8' }).stdout.trim();
-console.log(`Garbage-collected objects (modules in gc/ in node ${gcVersion}; the same in JavaScript in this node), ms:\n`);
+console.log(`Garbage-collected objects (modules in gc/ in node ${gcVersion}; the same in JavaScript in this node), ms of processor time, all threads:\n`);
 header('program', 'Wattle', 'Liftoff', 'ratio', 'TurboFan', 'ratio', 'JavaScript', 'ratio');
 for (const [name, n] of Object.entries(JSON.parse(fs.readFileSync(path.join(here, 'gc/sizes.json'), 'utf8')))) {
   const file = path.join(build, `tests/bench/gc/${name}.wasm`);
@@ -135,8 +137,8 @@ for (const [name, n] of Object.entries(JSON.parse(fs.readFileSync(path.join(here
   for (const peer of [liftoff, turbofan, objects]) {
     if (!peer.error && peer.result !== own.result) console.error(`${name}: results differ: ${own.result ?? own.error}, ${peer.result}`);
   }
-  const cells = [liftoff, turbofan, objects].flatMap((p) => p.error ? ['refused', ''] : [p.ms.toFixed(1), ratio(p.ms, own.ms)]);
-  row(name, own.ms.toFixed(1), ...cells);
+  const cells = [liftoff, turbofan, objects].flatMap((p) => p.error ? ['refused', ''] : [p.cpu.toFixed(1), ratio(p.cpu, own.cpu)]);
+  row(name, own.cpu.toFixed(1), ...cells);
 }
 console.log();
 

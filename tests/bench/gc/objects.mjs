@@ -113,3 +113,21 @@ export function shapes(n) {
   }
   return sum;
 }
+
+class Item {
+  constructor(id, weight) { this.id = id; this.weight = weight; }
+}
+export function survivors(n) {
+  const kept = new Array(200000).fill(null);
+  let seed = 12345, sum = 0;
+  for (let i = 0; i < n; i++) {
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    const place = (seed >>> 0) % 200000;
+    const old = kept[place];
+    if (old !== null) sum += old.id;
+    kept[place] = new Item(i, 1);
+  }
+  return sum;
+}
