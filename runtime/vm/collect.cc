@@ -196,6 +196,7 @@ void Store::dispose(Object* list) {
     o->close();
   }
   for (Object* o = list; o; o = o->next_) hostInfo.drop(*o);
+  StoreCells::awaitInterrupts();
   while (list) {
     Object* next = list->next_;
     list->store_ = nullptr;

@@ -94,6 +94,53 @@ class DeadlineClock {
 
 }  // namespace
 
+// --- reaching what runs ----------------------------------------------------------------------------------------------
+//
+// Loops look at a cell of their own context, so whoever interrupts a store has to come by all of its contexts, from any
+// thread and from signal handlers: no locks. It counts itself in while it walks the list. The store's thread takes dead
+// contexts out of the list first, and frees them only when it has then seen nobody walking: who comes later starts from
+// the head and meets none of them.
+
+namespace {
+
+// In the whole process, so that a forked child, where nobody walks, can begin anew. Walks are short.
+constinit std::atomic<uint32_t> walkers{0};
+
+}  // namespace
+
+void StoreCells::interrupt() {
+  interrupted.store(true);
+  context.stackLimit.store(~uintptr_t{0});
+  walkers.fetch_add(1);
+  for (auto* c = contexts_.load(); c; c = c->next.load()) c->loopLimit.store(~uintptr_t{0});
+  walkers.fetch_sub(1);
+  wait.interrupt();
+}
+
+void StoreCells::add(abi::VMContext& context) {
+  [[maybe_unused]] static const int handled = pthread_atfork(nullptr, nullptr, [] { walkers.store(0); });
+  abi::VMContext* first = contexts_.load();
+  context.previous = nullptr;
+  context.next.store(first);
+  if (first) first->previous = &context;
+  contexts_.store(&context);
+  resetLoops(context);  // an interruption that did not meet it is seen now
+}
+
+void StoreCells::remove(abi::VMContext& context) {
+  abi::VMContext* next = context.next.load();
+  (context.previous ? context.previous->next : contexts_).store(next);
+  if (next) next->previous = context.previous;
+}
+
+void StoreCells::awaitInterrupts() {
+  // Yields to who walks, and sleeps if that is of lower priority.
+  for (unsigned i = 0; walkers.load() != 0; ++i) {
+    if (i < 16) std::this_thread::yield();
+    else std::this_thread::sleep_for(std::chrono::microseconds(20));
+  }
+}
+
 // A limit is kept while it leaves at least three quarters of what a guest may use.
 void Store::setStackFor(const abi::VMThread& thread, uintptr_t stackPointer) {
   const uintptr_t most = maxStackBytes();

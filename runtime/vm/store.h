@@ -36,12 +36,23 @@ struct StoreCells {
   std::atomic<bool> interrupted{false};
   WaitCell wait;
 
-  // The order matters: who resets the limit looks at the flag afterwards (see Store::setStackLimit). Async-signal-safe.
-  void interrupt() {
-    interrupted.store(true);
-    context.stackLimit.store(~uintptr_t{0});
-    wait.interrupt();
+  // The order matters: who resets a limit looks at the flag afterwards (see Store::setStackLimit). Async-signal-safe.
+  // Takes time in proportion to the store's instances.
+  void interrupt();
+
+  // The contexts of the store's living instances; what changes the list is the store's own thread. One that has been
+  // taken out may still be looked at until awaitInterrupts() has returned.
+  void add(abi::VMContext& context);
+  void remove(abi::VMContext& context);
+  static void awaitInterrupts();
+  // Loops of the context go on, unless the store is (or is being) interrupted.
+  void resetLoops(abi::VMContext& context) const {
+    context.loopLimit.store(0);
+    if (interrupted.load()) context.loopLimit.store(~uintptr_t{0});
   }
+
+ private:
+  std::atomic<abi::VMContext*> contexts_{nullptr};
 };
 
 // Host values that the guest holds as externref. The word of a reference is index << 3 | 2: it fits 32 bits, so that

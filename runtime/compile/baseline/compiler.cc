@@ -209,10 +209,9 @@ void Compiler::trapOnStatus() {
   endFuelBlock();   // the builtin may have charged for its work
 }
 
-// Compares rsp with the store's limit; crossed, it asks the safepoint stub, which keeps all registers.
+// Of a loop. Where the limit is crossed, it asks the safepoint stub, which keeps all registers.
 void Compiler::safepoint() {
-  as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
-  as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
+  as_.cmp(w64, Gpr::rsp, Mem(kContext, offsetof(abi::VMContext, loopLimit)));
   safepoints_.push_back({{}, {}, false, recordPositions_ ? decoder_->instructionOffset() : 0});
   as_.jcc(Cond::b, safepoints_.back().label);
   as_.bind(safepoints_.back().back);

@@ -1,5 +1,7 @@
 // Interruption reaches every way to run without end.
+#include <atomic>
 #include <thread>
+#include <vector>
 
 #include "tests/unit/vm/vm_test.h"
 
@@ -69,6 +71,51 @@ TEST_P(Endless, StopsInAStartFunction) {
 
 INSTANTIATE_TEST_SUITE_P(Eager, Endless, ::testing::Values(false));
 INSTANTIATE_TEST_SUITE_P(Lazy, Endless, ::testing::Values(true));
+
+// Whoever interrupts walks the instances of the store while its own thread makes and frees some.
+TEST(Interrupt, MeetsInstancesThatComeAndGo) {
+  World w;
+  Module module = compileWat(w.engine, R"((module (memory 0)
+    (func (export "loop") (loop $l (br $l)))
+    (func (export "sum") (param i32) (result i32) (local i32)
+      (loop $l (local.set 1 (i32.add (local.get 1) (local.get 0)))
+               (br_if $l (local.tee 0 (i32.sub (local.get 0) (i32.const 1)))))
+      (local.get 1))))");
+  std::atomic<bool> enough{false};
+  std::thread other([&, handle = w.store.interruptHandle()] {
+    while (!enough) {
+      handle.interrupt();
+      std::this_thread::yield();
+    }
+  });
+  std::vector<Instance> some;
+  for (int i = 0; i < 200; ++i) {
+    auto made = Instance::create(w.store, module, std::vector<Extern>{});
+    ASSERT_TRUE(made);
+    EXPECT_EQ(callError(*made, "loop").trap, TrapCode::Interrupted);
+    w.store.clearInterrupt();
+    if (some.size() < 8) some.push_back(*made);
+    else some[static_cast<size_t>(i * 5 % 8)] = *made;
+    if (i % 4 == 0) w.store.collect();
+  }
+  enough = true;
+  other.join();
+  w.store.clearInterrupt();
+  for (const Instance& i : some) EXPECT_EQ(callI32(i, "sum", {1000}), 500500) << "as if nothing had been";
+}
+
+// Each instance has a limit of its own: also the one that is called, and one made afterwards.
+TEST(Interrupt, ReachesEveryInstance) {
+  World w;
+  auto callee = w.instantiate(R"((module (func (export "f") (loop $l (br $l)))))");
+  auto caller = tryInstantiate(w.store, w.engine, R"((module (import "m" "f" (func $f)) (func (export "g") (call $f))))",
+                               {*callee.func("f")});
+  ASSERT_TRUE(caller);
+  ASSERT_TRUE(w.store.setDeadline(std::chrono::milliseconds(3)));
+  EXPECT_EQ(callError(*caller, "g").trap, TrapCode::Interrupted);
+  auto later = w.instantiate(R"((module (func (export "f") (loop $l (br $l)))))");
+  EXPECT_EQ(callError(later, "f").trap, TrapCode::Interrupted);
+}
 
 // The store goes when its last call has come back.
 TEST(DroppedStore, ByItsOwnHostFunction) {
