@@ -1,6 +1,7 @@
 // Do traces agree?   node compare.mjs OURS.txt NAME=OTHER.txt…
 // Prints one line for each module that differs, "MODULE NAME", and last how many comparisons were made. Modules that another runtime (any
-// but those whose name begins with "wattle") refuses have nothing to compare; those that only Wattle refuses differ.
+// but those whose name begins with "wattle") refuses have nothing to compare, nor have those that ran out of time; those that only Wattle
+// refuses differ.
 import fs from 'node:fs';
 
 function modules(file) {
@@ -21,7 +22,8 @@ for (const argument of process.argv.slice(3)) {
   const voice = counts[name] = { compared: 0, refused: 0 };
   for (const [module, events] of ours) {
     const other = theirs.get(module);
-    if (other?.[0] === 'refused' && !name.startsWith('wattle')) { voice.refused++; continue; }
+    const isRefused = other?.[0] === 'refused' && !name.startsWith('wattle');
+    if (isRefused || events[0] === 'out of time' || other?.[0] === 'out of time') { voice.refused++; continue; }
     voice.compared++;
     if (other?.join('\n') !== events.join('\n')) console.log(`differs ${module} ${name}`);
   }
