@@ -44,6 +44,8 @@ frontend::TableType Table::currentType() const {
 
 bool Table::reserve(uint64_t newSize) {
   if (newSize <= capacity_) return true;
+  // In bytes, more than there can be: a store's limit may be any number.
+  if (newSize > static_cast<uint64_t>(PTRDIFF_MAX) / sizeof(uint64_t)) return false;
   // Zero pages cost nothing until touched, so null tables are as large as one likes.
   if (capacity_ == 0) {
     elements = static_cast<uint64_t*>(std::calloc(newSize, sizeof(uint64_t)));
@@ -52,6 +54,7 @@ bool Table::reserve(uint64_t newSize) {
     capacity_ = newSize;
     return true;
   }
+  // No overflow: elements of half the address space are less than 2^60.
   uint64_t wanted = std::max(newSize, capacity_ + capacity_ / 2);
   auto* moved = static_cast<uint64_t*>(std::realloc(elements, wanted * sizeof(uint64_t)));
   if (!moved) return false;

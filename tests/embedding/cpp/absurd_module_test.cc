@@ -224,6 +224,14 @@ TEST(Absurd, TablesBeyondTheStoresLimit) {
   EXPECT_EQ(made.error().kind, ErrorKind::Resource) << made.error().message;
   TableType type{.element = ValType::funcref(), .min = ~0ull, .is64 = true};
   EXPECT_EQ(Table::create(generous, type, Val::null(ValType::funcref())).error().kind, ErrorKind::Resource);
+  // Eight bytes each: these sizes in bytes are small numbers again, modulo 2^64.
+  type.min = 1;
+  auto table = Table::create(generous, type, Val::null(ValType::funcref()));
+  ASSERT_TRUE(table);
+  for (uint64_t delta : {1ull << 60, 1ull << 61, 1ull << 62, (1ull << 61) + 1, ~0ull - 1}) {
+    EXPECT_FALSE(table->grow(delta, Val::null(ValType::funcref()))) << delta;
+    EXPECT_EQ(table->size(), 1u);
+  }
   expectGoesOn(engine);
 }
 
