@@ -46,11 +46,11 @@ class Coroutine {
   void* resumerSp_ = nullptr;
   bool done_ = false;
   // What the sanitizers want to know; unused without them.
-  const void* resumerLow_ = nullptr;
-  size_t resumerSize_ = 0;
-  void* fakeStack_ = nullptr;
-  void* fiber_ = nullptr;
-  void* resumerFiber_ = nullptr;
+  [[maybe_unused]] const void* resumerLow_ = nullptr;
+  [[maybe_unused]] size_t resumerSize_ = 0;
+  [[maybe_unused]] void* fakeStack_ = nullptr;
+  [[maybe_unused]] void* fiber_ = nullptr;
+  [[maybe_unused]] void* resumerFiber_ = nullptr;
 };
 
 }  // namespace wattle::sandbox
