@@ -133,12 +133,15 @@ struct CodeCache::Impl {
   std::atomic<uint32_t> regionCount{0};
   std::atomic<size_t> used{0};
   std::atomic<size_t> limit{defaultLimit()};
+  std::atomic<size_t> reserve{kReserve};  // what is left of it
   std::atomic<bool> anyHeld{false};
   std::atomic<uint32_t> mapped{0};
   const uint32_t spread = std::clamp(std::thread::hardware_concurrency(), 1u, 16u);
   ForkWitness witness;
 
   bool charge(size_t bytes);
+  bool chargeReserve(size_t bytes);
+  std::expected<CodeRef, std::string> allocateCharged(uint32_t size);
   std::string full(size_t bytes) const;
   Stats stats() const;
   CodeBlock* allocateIn(uint32_t index, uint32_t size, bool wait, bool& contended);
@@ -176,6 +179,15 @@ bool CodeCache::Impl::charge(size_t bytes) {
   do {
     if (bytes > most || now > most - bytes) return false;
   } while (!used.compare_exchange_weak(now, now + bytes, std::memory_order_relaxed));
+  return true;
+}
+
+bool CodeCache::Impl::chargeReserve(size_t bytes) {
+  size_t left = reserve.load(std::memory_order_relaxed);
+  do {
+    if (bytes > left) return false;
+  } while (!reserve.compare_exchange_weak(left, left - bytes, std::memory_order_relaxed));
+  used.fetch_add(bytes, std::memory_order_relaxed);
   return true;
 }
 
@@ -263,15 +275,25 @@ std::expected<CodeBlock*, std::string> CodeCache::Impl::allocateSlow(uint32_t si
   return std::unexpected(tooBig(size, (*region)->bytes()));
 }
 
+std::expected<CodeRef, std::string> CodeCache::Impl::allocateCharged(uint32_t size) {
+  if (CodeBlock* block = allocateExisting(size)) return CodeRef(block);
+  auto block = allocateSlow(size);
+  if (block) return CodeRef(*block);
+  used.fetch_sub(size_t{granulesFor(size)} * kGranule, std::memory_order_relaxed);
+  return std::unexpected(std::move(block.error()));
+}
+
 std::expected<CodeRef, std::string> CodeCache::allocate(uint32_t size) {
   const size_t bytes = size_t{granulesFor(size)} * kGranule;
   if (bytes > kRegionBytes) return std::unexpected(tooBig(bytes, kRegionBytes));
   if (!impl_->charge(bytes)) return std::unexpected(impl_->full(bytes));
-  if (CodeBlock* block = impl_->allocateExisting(size)) return CodeRef(block);
-  auto block = impl_->allocateSlow(size);
-  if (block) return CodeRef(*block);
-  impl_->used.fetch_sub(bytes, std::memory_order_relaxed);
-  return std::unexpected(std::move(block.error()));
+  return impl_->allocateCharged(size);
+}
+
+std::expected<CodeRef, std::string> CodeCache::allocateForGood(uint32_t size) {
+  const size_t bytes = size_t{granulesFor(size)} * kGranule;
+  if (!impl_->charge(bytes) && !impl_->chargeReserve(bytes)) return std::unexpected(impl_->full(bytes));
+  return impl_->allocateCharged(size);
 }
 
 std::expected<CodeBlock*, std::string> CodeCache::Impl::allocateMapped(uint32_t size, const FilePart& part) {

@@ -56,7 +56,7 @@ struct StubRegistry {
   }
 };
 
-// nullptr: the code cache is full.
+// nullptr: the code cache is full, and its reserve used up.
 template <class Emit>
 const void* stub(const std::string& key, codecache::RangeKind kind, Emit&& emit) {
   StubRegistry& all = StubRegistry::process();
@@ -65,7 +65,7 @@ const void* stub(const std::string& key, codecache::RangeKind kind, Emit&& emit)
   if (slot) return slot->code();
   x64::Assembler as(1024);
   emit(as);
-  auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(as.size()));
+  auto block = codecache::CodeCache::process().allocateForGood(static_cast<uint32_t>(as.size()));
   if (!block) {
     all.stubs.erase(key);
     return nullptr;

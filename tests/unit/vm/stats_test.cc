@@ -102,5 +102,36 @@ TEST(CodeCacheLimit, FullIsAnErrorAndDroppingMakesRoom) {
   EXPECT_TRUE(Module::compile(w.engine, *frontend::parseWat(numbered(-2))));
 }
 
+// What has been compiled can be called, both ways, though each new signature needs code of its own between host and guest.
+TEST(CodeCacheLimit, NewSignaturesAreCalledWhenItIsFull) {
+  const uint64_t before = codeCacheStats().limit;
+  World w;
+  Module module = compileWat(w.engine, R"((module
+    (import "" "f" (func $f (param i64 f64 i64 f32 f64) (result f32 i64 f64 f32)))
+    (func (export "g") (param f32 i64 f64 i64 f32 f64) (result f32 i64 f64 f32)
+      (call $f (local.get 1) (local.get 2) (local.get 3) (local.get 4) (local.get 5)))))");
+  setCodeCacheLimit(1);
+  FuncType type{{ValType::i64(), ValType::f64(), ValType::i64(), ValType::f32(), ValType::f64()},
+                {ValType::f32(), ValType::i64(), ValType::f64(), ValType::f32()}};
+  Func host = Func::host(w.store, type, [](Caller&, std::span<const Val> in, std::span<Val> out) -> Result<void> {
+    out[0] = in[3];
+    out[1] = Val(in[0].i64() + in[2].i64());
+    out[2] = in[4];
+    out[3] = in[3];
+    return {};
+  });
+  auto instance = Instance::create(w.store, module, std::vector<Extern>{host});
+  EXPECT_TRUE(instance) << instance.error().message;
+  if (instance) {
+    auto results = instance->func("g")->call({1.0f, int64_t{2}, 3.0, int64_t{40}, 5.0f, 6.0});
+    EXPECT_TRUE(results) << results.error().message;
+    if (results) {
+      EXPECT_EQ((*results)[1].i64(), 42);
+      EXPECT_EQ((*results)[2].f64(), 6.0);
+    }
+  }
+  setCodeCacheLimit(before);
+}
+
 }  // namespace
 }  // namespace wattle::testing
