@@ -1,14 +1,11 @@
 #!/usr/bin/env bash
-# Seeds for the fuzz targets: every text module of a conformance suite that wabt can translate, and random modules by Binaryen's fuzzer.
-# usage: seeds.sh OUT SUITE [RANDOM_MODULES]
+# Seeds for the fuzz targets: the scripts of a conformance suite and their modules, and random modules by Binaryen's fuzzer.
+# usage: seeds.sh SCRIPT_MODULES OUT SUITE [RANDOM_MODULES]     (SCRIPT_MODULES: the program wattle_script_modules of any build)
 set -eu
-out=$1 suite=$2 count=${3:-200}
+program=$1 out=$2 suite=$3 count=${4:-200}
 mkdir -p "$out/modules" "$out/texts"
-for wast in "$suite"/*.wast; do
-  cp "$wast" "$out/texts/"
-  (cd "$out/modules" && wast2json --enable-all "$wast" -o "$(basename "$wast").json" 2>/dev/null) || true
-done
-rm -f "$out"/modules/*.json "$out"/modules/*.wat
+find "$suite" -name '*.wast' -exec cp -t "$out/texts" {} +
+find "$suite" -name '*.wast' -exec "$program" "$out/modules" {} +
 for i in $(seq "$count"); do
   head -c $((200 + RANDOM % 4000)) /dev/urandom > "$out/random"
   wasm-opt -ttf --all-features "$out/random" -o "$out/modules/random$i.wasm" 2>/dev/null || true
