@@ -13,6 +13,7 @@ const char* wattle_version() {
   return version.c_str();
 }
 
+void wattle_config_set_keep_bytes(wasm_config_t* config, bool on) { config->config.keepBytes = on; }
 void wattle_config_set_fuel(wasm_config_t* config, bool on) { config->config.fuel = on; }
 void wattle_config_set_lazy(wasm_config_t* config, bool on) { config->config.lazy = on; }
 void wattle_config_set_bounds(wasm_config_t* config, wattle_bounds_t bounds) {

@@ -147,6 +147,10 @@ WASM_API_EXTERN void wattle_config_set_compile_threads(wasm_config_t*, unsigned)
 /* Bytes of stack that a guest may use, within the thread's. 1 MiB unless set. */
 WASM_API_EXTERN void wattle_config_set_max_stack(wasm_config_t*, size_t bytes);
 
+/* False: modules that are compiled whole from bytes in memory let go of their functions' bytes, as Config::keepBytes of
+ * wattle.hpp says: no module offsets in traces, no wasm_module_serialize (an empty vector). True unless set. */
+WASM_API_EXTERN void wattle_config_set_keep_bytes(wasm_config_t*, bool);
+
 /* Where compiled modules are kept for other processes: an absolute path, made if it is not there; "", as unless set:
  * nowhere. The directory must be the user's own, since what is in it is run. What cannot be used is done without. */
 WASM_API_EXTERN void wattle_config_set_cache_directory(wasm_config_t*, const char* path);

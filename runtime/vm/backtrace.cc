@@ -34,7 +34,7 @@ std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count) {
     uint32_t codeOffset = hit.offset - hit.range->start;
     auto [known, isNew] = offsets.try_emplace({&module, function, codeOffset});
     uint64_t cost = isNew ? module.info().functions[function].body.size : 0;
-    if (isNew && cost <= budget) {
+    if (isNew && cost <= budget && module.hasBodies()) {
       budget -= cost;
       known->second =
           compile::sourceOffset(module.info(), module.bytes(), instance.code().settings(), function, codeOffset);

@@ -151,6 +151,18 @@ std::string DiskCache::nameOf(const Content& content, uint32_t settings) const {
   return fmt::format("{:016x}{:016x}{}", hash.high64, hash.low64, kEnding);
 }
 
+std::optional<ModuleBytes> DiskCache::fileOf(const std::string& name) const {
+  const int file = openat(directory_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
+  if (file < 0) return std::nullopt;
+  struct stat status {};
+  if (fstat(file, &status) != 0 || !isOurs(status)) {
+    close(file);
+    return std::nullopt;
+  }
+  auto bytes = ModuleBytes::map(file, status, name);
+  return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
+}
+
 std::optional<DiskCache::Found> DiskCache::find(const std::string& name) {
   const auto missed = [this] {
     misses_.fetch_add(1, std::memory_order_relaxed);

@@ -30,7 +30,7 @@ std::shared_ptr<Module> ModuleTable::findIn(Shard& shard, uint64_t hash, std::sp
   auto [first, last] = shard.modules.equal_range(hash);
   for (auto it = first; it != last; ++it) {
     auto module = it->second.reference.lock();
-    if (module && std::ranges::equal(module->bytes(), bytes)) return module;
+    if (module && module->hasBodies() && std::ranges::equal(module->bytes(), bytes)) return module;
     passed.push_back(std::move(module));
   }
   return nullptr;
@@ -49,9 +49,11 @@ std::shared_ptr<Module> ModuleTable::add(uint64_t hash, std::shared_ptr<Module> 
   Passed passed;
   Shard& shard = shards_[hash % kShards];
   std::lock_guard lock(shard.mutex);
-  if (auto other = findIn(shard, hash, module->bytes(), passed)) {
-    ++shard.shared;
-    return other;
+  if (module->hasBodies()) {
+    if (auto other = findIn(shard, hash, module->bytes(), passed)) {
+      ++shard.shared;
+      return other;
+    }
   }
   ++shard.created;
   shard.modules.emplace(hash, Entry{module.get(), module});

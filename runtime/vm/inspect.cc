@@ -87,6 +87,7 @@ Result<CompiledFunction> compiledFunction(const Module& module, uint32_t functio
   if (functionIndex < info.importedFunctions || functionIndex >= info.functions.size()) {
     return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("function {} has no body", functionIndex)));
   }
+  if (!impl->hasBodies()) return std::unexpected(vm::Module::withoutBodies("looked into"));
   bool guarded = impl->engine()->config.bounds != BoundsMode::Checked && impl->hasGuardableMemory();
   auto code = impl->code(guarded ? sandbox::Bounds::Guarded : sandbox::Bounds::Checked);
   if (!code) return std::unexpected(code.error());

@@ -1,5 +1,6 @@
 #include "runtime/vm/module.h"
 
+#include <fmt/format.h>
 #include <xxhash.h>
 
 #include <algorithm>
@@ -38,6 +39,10 @@ Error toApi(const compile::Error& error) {
   if (error.cacheFull) out.kind = ErrorKind::Resource;
   if (error.unsupported) out.kind = ErrorKind::Unsupported;
   return out;
+}
+
+Error Module::withoutBodies(std::string_view what) {
+  return Error::make(ErrorKind::Resource, fmt::format("the module's bytes were not kept (Config::keepBytes), so it cannot be {}", what));
 }
 
 Result<std::shared_ptr<Module>> Module::create(std::shared_ptr<Engine> engine, ModuleBytes bytes) {
@@ -85,13 +90,33 @@ Result<void> Module::decode(std::span<const frontend::BodyRange> bodies) {
   return {};
 }
 
+// Instances need what is around the bodies: data, constant expressions, names. To compile again, or to tell whether some
+// other bytes are equal, takes all of them. Before anybody else knows the module.
+void Module::dropBodies() {
+  if (info_.codeBytes == 0 || std::ranges::any_of(code_, [](const auto& code) { return code && code->settings().lazy; })) return;
+  const uint64_t from = info_.functions[info_.importedFunctions].body.offset;
+  const uint64_t to = info_.functions.back().body.offset + info_.functions.back().body.size;
+  if (!bytes_.cutOut(from, to - from)) return;
+  hasBodies_ = false;
+  const auto move = [&](frontend::Range& range) {
+    if (range.offset >= to) range.offset -= to - from;
+  };
+  // Only these sections may follow the code (spec "Binary format / Modules").
+  for (auto& segment : info_.data) {
+    move(segment.offset.bytes);
+    move(segment.bytes);
+  }
+  for (auto& custom : info_.customSections) move(custom.bytes);
+}
+
 std::shared_ptr<Module> Module::publish(std::shared_ptr<Module> module, uint64_t hash) {
   constexpr size_t kBookkeeping = 2048;  // of a small module
-  module->hash_ = hash;
-  module->published_ = true;
-  module->footprint_ = kBookkeeping + module->bytes_.span().size();
-  module->engine_->heap.made(module->footprint_);
   auto engine = module->engine_;
+  if (!engine->config.keepBytes && !engine->config.fuel) module->dropBodies();
+  module->hash_ = hash;
+  module->footprint_ = kBookkeeping + (module->bytes_.isMapped() ? 0 : module->bytes_.span().size());
+  engine->heap.made(module->footprint_);
+  module->published_ = true;
   return engine->modules.add(hash, std::move(module));
 }
 
@@ -114,6 +139,7 @@ Result<const compile::ModuleCode*> Module::code(sandbox::Bounds bounds) {
   if (auto* code = ready_[which].load(std::memory_order_acquire)) return code;
   std::lock_guard lock(codeMutex_);
   if (auto* code = code_[which].get()) return code;
+  if (!hasBodies_) return std::unexpected(withoutBodies("compiled for the other kind of memories"));
   auto compiled = compile::compileModule(info_, bytes_.span(), settings(bounds), engine_->pool);
   if (!compiled) return std::unexpected(toApi(compiled.error()));
   code_[which] = std::move(*compiled);

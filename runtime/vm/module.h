@@ -35,7 +35,10 @@ class Module {
   Module& operator=(const Module&) = delete;
 
   const std::shared_ptr<Engine>& engine() const { return engine_; }
+  // Without the functions' bodies if hasBodies() is false, and all ranges of info() but theirs are of what is left.
   std::span<const uint8_t> bytes() const { return bytes_.span(); }
+  bool hasBodies() const { return hasBodies_; }
+  static Error withoutBodies(std::string_view what);  // that it cannot be
   const frontend::ModuleInfo& info() const { return info_; }
   const abi::Layout& layout() const { return layout_; }
   std::span<const uint32_t> typeIds() const { return types_.ids; }
@@ -73,7 +76,9 @@ class Module {
   static Result<std::shared_ptr<Module>> compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
                                                     sandbox::Bounds bounds);
   static bool isLazy(const Config& config, size_t bytes);
+  void dropBodies();
   // serialize.cc
+  void mapBytesFrom(const DiskCache& disk, const std::string& name);
   static Result<std::shared_ptr<Module>> fromImage(std::shared_ptr<Engine> engine, ModuleBytes file,
                                                    const ImageHeader& header, const std::string* name);
   static Result<std::shared_ptr<Module>> createCached(std::shared_ptr<Engine> engine, DiskCache& disk,
@@ -93,6 +98,7 @@ class Module {
   std::vector<uint32_t> exportOrder_;  // export indices by name, when there are many
   uint64_t hash_ = 0;
   bool guardable_ = false;
+  bool hasBodies_ = true;
   bool published_ = false;  // in the engine's table
   size_t footprint_ = 0;    // as HeapTrim was told
 

@@ -88,6 +88,18 @@ std::vector<uint8_t> ModuleBytes::trim() {
   return whole;
 }
 
+bool ModuleBytes::cutOut(size_t offset, size_t size) {
+  if (mapping_) return false;
+  std::vector<uint8_t> rest;
+  rest.reserve(view_.size() - size);
+  const auto before = view_.first(offset), after = view_.subspan(offset + size);
+  rest.insert(rest.end(), before.begin(), before.end());
+  rest.insert(rest.end(), after.begin(), after.end());
+  owned_ = std::move(rest);
+  view_ = owned_;
+  return true;
+}
+
 void ModuleBytes::closeFile() {
   if (file_ >= 0) close(file_);
   file_ = -1;

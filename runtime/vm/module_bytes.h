@@ -47,6 +47,9 @@ class ModuleBytes {
   ~ModuleBytes();
 
   std::span<const uint8_t> span() const { return view_; }
+  // Of bytes in memory, all but a part, which the rest closes up over. False: they are mapped, and stay.
+  bool cutOut(size_t offset, size_t size);
+  bool isMapped() const { return mapping_ != nullptr; }
   // A mapped file's descriptor and status while it is open, when this is all of it; else -1 and nullptr.
   int file() const { return mapping_ ? file_ : -1; }
   const struct stat* wholeFile() const { return mapping_ && view_.size() == mappingSize_ ? status_.get() : nullptr; }

@@ -43,6 +43,7 @@ bool mayRunFromFile(const ModuleBytes& file) {
 bool Module::isSerialized(std::span<const uint8_t> bytes) { return isImage(bytes); }
 
 Result<std::vector<uint8_t>> Module::serialize() {
+  if (!hasBodies_) return std::unexpected(withoutBodies("serialized"));
   auto bounds = engine_->config.bounds == BoundsMode::Checked ? sandbox::Bounds::Checked : sandbox::Bounds::Guarded;
   compile::Settings wanted = settings(bounds);
   wanted.lazy = false;  // all of it, so compile once more if the module's own code is lazy
@@ -133,9 +134,24 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
   } else {
     const auto& code = (*module)->code_[(*module)->guardable_ && bounds == sandbox::Bounds::Checked ? 1 : 0];
     const ImageParts image(*code, code->settings(), (*module)->info_, (*module)->bytes(), content.hash);
-    (void)disk.store(name, image);
+    if (disk.store(name, image)) (*module)->mapBytesFrom(disk, name);
   }
   return publish(std::move(*module), content.hash);
+}
+
+// The file that has just been written holds the bytes too: they need not be in memory a second time. Before anybody else
+// knows the module.
+void Module::mapBytesFrom(const DiskCache& disk, const std::string& name) {
+  if (bytes_.isMapped()) return;
+  auto file = disk.fileOf(name);
+  if (!file || !file->isMapped()) return;
+  const auto header = readImage(file->span(), true);
+  if (!header) return;
+  auto wasm = std::move(*file).slice(header->wasmAt, header->wasmBytes);
+  // Some other process may have put another file there.
+  if (!std::ranges::equal(wasm.span(), bytes_.span())) return;
+  bytes_ = std::move(wasm);
+  bytes_.closeFile();
 }
 
 // Before anybody else knows the module.

@@ -55,6 +55,10 @@ struct Config {
   std::optional<bool> lazy{};              // compile functions at first call; unset: modules of over 2 MiB
   bool installSignalHandlers = true;       // false: the host calls wattle::handleSignal from its own handlers
   size_t maxStackBytes = 1 << 20;          // stack a guest may use, within the thread's
+  // False: modules that are compiled whole from bytes in memory let go of their functions' bytes. They have no source offsets in backtraces,
+  // cannot be serialized, are not shared between compilations of equal bytes, and with BoundsMode::Auto Instance::create fails (Resource)
+  // where it would need the other kind of code. Without effect on lazy modules, files that are mapped, and with fuel.
+  bool keepBytes = true;
   // Where compiled modules are kept for other processes (disk_cache.hpp): an absolute path, made if it is not there; empty: nowhere. What
   // cannot be used is done without. The directory must be the user's own: what is in it is run.
   std::string cacheDirectory{};

@@ -58,6 +58,32 @@ static void fuel(void) {
   wasm_engine_delete(engine);
 }
 
+static void keep_bytes(void) {
+  for (int keep = 0; keep < 2; ++keep) {
+    wasm_config_t* config = wasm_config_new();
+    wattle_config_set_keep_bytes(config, keep);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    wasm_store_t* store = wasm_store_new(engine);
+    wasm_module_t* module = compile(store, kLoops);
+    wasm_byte_vec_t image;
+    wasm_module_serialize(module, &image);
+    CHECK((image.size != 0) == keep);
+    wasm_byte_vec_delete(&image);
+    wasm_instance_t* instance = instantiate(store, kLoops, NULL);
+    wasm_trap_t* trap = run(instance, "deep");
+    REQUIRE(trap);
+    wasm_frame_t* frame = wasm_trap_origin(trap);
+    REQUIRE(frame);
+    CHECK((wasm_frame_module_offset(frame) != 0) == keep);
+    wasm_frame_delete(frame);
+    wasm_trap_delete(trap);
+    wasm_instance_delete(instance);
+    wasm_module_delete(module);
+    wasm_store_delete(store);
+    wasm_engine_delete(engine);
+  }
+}
+
 struct interrupter {
   wattle_interrupt_t* handle;
 };
@@ -231,6 +257,7 @@ int main(void) {
   ownHandlers(); /* before an engine installs some */
   signal(SIGSEGV, SIG_DFL);
   fuel();
+  keep_bytes();
   wasm_engine_t* engine = wasm_engine_new();
   interruption(engine);
   limits(engine);

@@ -124,6 +124,30 @@ TEST_F(DiskCacheTest, TheSecondStartMapsTheCode) {
   EXPECT_EQ(second.stores, 0u);
 }
 
+TEST_F(DiskCacheTest, TheFileTakesThePlaceOfTheBytes) {
+  config.lazy = false;
+  Engine engine(config);
+  auto module = Module::compile(engine, bigModule(2000, 2));
+  ASSERT_TRUE(module);
+  ASSERT_EQ(files().size(), 1u);
+  const std::string path = files()[0].string();
+  std::ifstream maps("/proc/self/maps");
+  bool mapped = false;
+  for (std::string line; std::getline(maps, line);) mapped |= line.ends_with(path);
+  EXPECT_TRUE(mapped) << path;
+  fs::remove(path);
+  auto serialized = module->serialize();
+  ASSERT_TRUE(serialized);
+  auto again = Module::deserialize(engine, *serialized);
+  ASSERT_TRUE(again);
+  EXPECT_EQ(again->impl(), module->impl()) << "the same bytes";
+  Store store(engine);
+  auto instance = Instance::create(store, *again, {});
+  ASSERT_TRUE(instance);
+  EXPECT_EQ(callI32(*instance, "run", {7}), expectedSum(2000, 2, 1, 7));
+  EXPECT_TRUE(callError(*instance, "trap").backtrace.at(0).moduleOffset);
+}
+
 TEST_F(DiskCacheTest, ALazyModuleKeepsWhatWasCalled) {
   config.lazy = true;
   const auto bytes = bigModule(6000, 2, 3);
