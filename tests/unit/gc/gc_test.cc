@@ -1,4 +1,5 @@
 // Programs that allocate far more than the heap may hold, each also with a collection at every few allocations.
+#include "tests/support/process.h"
 #include "tests/unit/vm/vm_test.h"
 
 namespace wattle::testing {
@@ -14,8 +15,8 @@ class GcProgram : public ::testing::TestWithParam<Pressure> {
   Instance make(std::string_view text, std::vector<Extern> imports = {}) {
     return instantiate(store, engine, text, std::move(imports));
   }
-  // Fewer rounds where every allocation is slow.
-  int rounds(int n) const { return GetParam().stress ? n / 200 + 1 : n; }
+  // Fewer rounds where every allocation is slow, still fewer where every load of the collector is.
+  int rounds(int n) const { return GetParam().stress ? n / (process::kSanitized ? 4000 : 200) + 1 : n; }
   Engine engine;
   Store store{engine, {.maxGcHeapBytes = GetParam().heapBytes, .gcStress = GetParam().stress}};
 };
