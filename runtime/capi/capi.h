@@ -11,6 +11,9 @@
 // reference to a structure or array is a word of the store's heap; its ValueBox keeps it alive through a global of the
 // store made for it.
 //
+// Memory. There may be none for anything that allocates. Then objects are NULL, vectors empty, bools false; errors and
+// traps, whose NULL means that it went well, have an immortal each that says so (outOfMemoryTrap, outOfMemoryError).
+//
 // The C++ face (wasm.hh) has classes without members: its pointers are these pointers.
 #pragma once
 
@@ -22,12 +25,45 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/object.h"
 #include "runtime/vm/type_registry.h"
 #include "wasm.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::capi {
+
+// No exception gets into C. What the body gives, or nullptr, false, 0, nothing when there is no memory.
+template <class Body>
+auto orNothing(Body&& body) noexcept {
+  using Made = std::invoke_result_t<Body>;
+  if constexpr (std::is_void_v<Made>)
+    vm::contain(body, [](Error&&) {});
+  else
+    return vm::orElse(Made{}, body);
+}
+
+// For a vector that C gets: empty when there is no memory for all of it.
+template <auto kDelete, class Vec, class Body>
+void giveVec(Vec* out, Body&& body) noexcept {
+  *out = {};
+  const bool isDone = orNothing([&] {
+    body();
+    return true;
+  });
+  if (!isDone) kDelete(out);
+}
+
+// An object of C's until C has it.
+template <auto kDelete>
+struct Deleter {
+  template <class T>
+  void operator()(T* object) const {
+    kDelete(object);
+  }
+};
+template <class T, auto kDelete>
+using Own = std::unique_ptr<T, Deleter<kDelete>>;
 
 // Of what has a handle of the C++ API first.
 enum class RefTag : uint8_t { Func, Global, Table, Memory, Tag, Instance, Exception, Module, Trap, Foreign, Value };
@@ -83,9 +119,9 @@ struct ValueBox final : Box {
 };
 
 struct HandleBox final : Box {
-  explicit HandleBox(wasm_ref_t* r) : Box(Kind::Handle), ref(r) {}
+  HandleBox() : Box(Kind::Handle) {}
   ~HandleBox() override;
-  wasm_ref_t* ref;  // owned
+  wasm_ref_t* ref = nullptr;  // owned
 };
 
 }  // namespace wattle::capi
@@ -241,12 +277,21 @@ FuncType fromType(const wasm_functype_t& type);
 GlobalType fromType(const wasm_globaltype_t& type);
 TableType fromType(const wasm_tabletype_t& type);
 MemoryType fromType(const wasm_memorytype_t& type);
+// Throws bad_alloc.
 void setName(wasm_name_t& out, std::string_view text);
+inline void giveName(wasm_name_t* out, std::string_view text) {
+  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, text); });
+}
+// Throws bad_alloc unless it is as large as it was to be.
+inline void requireSize(size_t size, size_t wanted) {
+  if (size != wanted) throw std::bad_alloc();
+}
 inline std::span<const uint8_t> bytesOf(const wasm_byte_vec_t* vec) {
   if (!vec || !vec->data) return {};
   return {reinterpret_cast<const uint8_t*>(vec->data), vec->size};
 }
 
+// All that follow throw bad_alloc unless they say noexcept.
 // --- ref.cc
 void deleteRef(wasm_ref_t* ref);
 wasm_ref_t* copyRef(const wasm_ref_t* ref);
@@ -279,11 +324,13 @@ Result<uint64_t> growTable(const wasm_table_t& table, uint64_t delta, const wasm
 
 // --- trap.cc
 // Takes what a callback's trap carried along back out of it.
-wasm_trap_t* makeTrap(Error error);
+wasm_trap_t* makeTrap(Error error) noexcept;
+// Nobody owns it; deleting it does nothing.
+wasm_trap_t* outOfMemoryTrap() noexcept;
 // The error with which a callback returns the trap. Consumes it.
-Error errorOf(wasm_trap_t* trap);
+Error errorOf(wasm_trap_t* trap) noexcept;
 // For `own wasm_trap_t** out` that may be NULL.
-void giveTrap(wasm_trap_t** out, Error error);
-void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out);
+void giveTrap(wasm_trap_t** out, Error error) noexcept;
+void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) noexcept;
 
 }  // namespace wattle::capi

@@ -160,7 +160,10 @@ void finalizeCpp(void* data) {
 }
 
 own<Func> makeFunc(Store* store, const FuncType* type, const CppEnv& host) {
-  return owned<Func>(wasm_func_new_with_env(c(store), c(type), callCpp, new CppEnv(host), finalizeCpp));
+  auto* env = orNothing([&] { return new CppEnv(host); });
+  if (env) return owned<Func>(wasm_func_new_with_env(c(store), c(type), callCpp, env, finalizeCpp));
+  if (host.finalizer) host.finalizer(host.env);
+  return {};
 }
 
 }  // namespace

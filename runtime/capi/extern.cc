@@ -14,15 +14,13 @@ wasm_externkind_t wasm_extern_kind(const wasm_extern_t* external) {
 }
 
 wasm_externtype_t* wasm_extern_type(const wasm_extern_t* external) {
-  return std::visit(
-      []<class Handle>(const Handle& handle) -> wasm_externtype_t* {
-        if constexpr (std::is_same_v<Handle, wattle::Tag>) {
-          return wattle::capi::makeType(wattle::TagType{handle.type()});
-        } else {
-          return wattle::capi::makeType(handle.type());
-        }
-      },
-      wattle::capi::externOf(*external));
+  auto typeOf = []<class Handle>(const Handle& handle) -> wasm_externtype_t* {
+    if constexpr (std::is_same_v<Handle, wattle::Tag>)
+      return wattle::capi::makeType(wattle::TagType{handle.type()});
+    else
+      return wattle::capi::makeType(handle.type());
+  };
+  return wattle::capi::orNothing([&] { return std::visit(typeOf, wattle::capi::externOf(*external)); });
 }
 
 #define WATTLE_DEFINE_EXTERN_CASTS(name, Kind)                                                   \

@@ -4,9 +4,8 @@
 #include <algorithm>
 #include <memory>
 
-#include "runtime/capi/wattle_capi.h"
+#include "runtime/capi/host_env.h"
 #include "runtime/vm/function.h"
-#include "runtime/vm/small_buffer.h"
 #include "runtime/vm/store.h"
 #include "runtime/vm/types.h"
 
@@ -14,57 +13,27 @@ namespace wattle::capi {
 
 namespace {
 
-// `Element`s without the heap while there are few.
-template <class Element>
-using Buffer = vm::SmallBuffer<Element, 10>;
-
 Error argument(std::string message) { return Error::make(ErrorKind::Argument, std::move(message)); }
 
 // --- Guest to host --------------------------------------------------------------------------------------------------
 
-struct HostEnv {
+struct HostCall {
   // One of these.
   wasm_func_callback_t plain = nullptr;
   wasm_func_callback_with_env_t withEnv = nullptr;
   wattle_callback_t withCaller = nullptr;
-  void* env = nullptr;
-  void (*finalizer)(void*) = nullptr;
-  FuncType type;
-
-  HostEnv() = default;
-  HostEnv(const HostEnv&) = delete;
-  HostEnv& operator=(const HostEnv&) = delete;
-  ~HostEnv() {
-    if (finalizer) finalizer(env);
-  }
+  HostEnv env{};
+  FuncType type{};
 
   wasm_trap_t* call(Caller& caller, const wasm_val_vec_t* args, wasm_val_vec_t* results) const {
     if (plain) return plain(args, results);
-    if (withEnv) return withEnv(env, args, results);
+    if (withEnv) return withEnv(env.get(), args, results);
     wattle_caller_t handle{caller};
-    return withCaller(env, &handle, args, results);
+    return withCaller(env.get(), &handle, args, results);
   }
 };
 
-// Deletes what is left in it.
-class Vals {
- public:
-  explicit Vals(size_t count) : buffer_(count), vec_{count, buffer_.data()} {}
-  ~Vals() {
-    for (size_t i = 0; i < vec_.size; ++i) wasm_val_delete(&vec_.data[i]);
-  }
-  Vals(const Vals&) = delete;
-  Vals& operator=(const Vals&) = delete;
-  wasm_val_t& operator[](size_t i) { return vec_.data[i]; }
-  wasm_val_vec_t* vec() { return &vec_; }
-  void forget() { vec_.size = 0; }
-
- private:
-  Buffer<wasm_val_t> buffer_;
-  wasm_val_vec_t vec_;
-};
-
-Result<void> callHost(const HostEnv& host, Caller& caller, std::span<const Val> args, std::span<Val> results) {
+Result<void> callHost(const HostCall& host, Caller& caller, std::span<const Val> args, std::span<Val> results) {
   Store& store = caller.store();
   Vals in(args.size());
   for (size_t i = 0; i < args.size(); ++i) fromVal(store, args[i], in[i]);
@@ -85,16 +54,15 @@ Result<void> callHost(const HostEnv& host, Caller& caller, std::span<const Val> 
   return {};
 }
 
-HostCallback callbackOf(const FuncType& type, std::shared_ptr<HostEnv> host) {
-  host->type = type;
-  return [host = std::move(host)](Caller& caller, auto args, auto results) {
+HostCallback callbackOf(const wasm_functype_t& type, HostCall&& call) {
+  call.type = fromType(type);
+  return [host = std::make_shared<HostCall>(std::move(call))](Caller& caller, auto args, auto results) {
     return callHost(*host, caller, args, results);
   };
 }
 
-wasm_func_t* makeHost(wasm_store_t* store, const wasm_functype_t* type, std::shared_ptr<HostEnv> host) {
-  auto signature = fromType(*type);
-  auto func = Func::host(store->store, signature, callbackOf(signature, std::move(host)));
+wasm_func_t* makeHost(wasm_store_t* store, const wasm_functype_t* type, HostCall&& call) {
+  auto func = Func::host(store->store, fromType(*type), callbackOf(*type, std::move(call)));
   return func.impl() ? new wasm_func_t(std::move(func)) : nullptr;
 }
 
@@ -168,10 +136,13 @@ class Call {
       raw_.data()[i].words = {value->low(), value->high()};
     }
     if (auto called = func_.callRaw({raw_.data(), entry_.valueCount}); !called) return called;
-    for (size_t i = 0; i < room(results.size()); ++i) {
+    Vals out(room(results.size()));
+    for (size_t i = 0; i < out.size(); ++i) {
       const auto& words = raw_.data()[i].words;
-      fromVal(*store, Val::fromBits(vm::toApi(results[i]), words[0], words[1]), results_->data[i]);
+      fromVal(*store, Val::fromBits(vm::toApi(results[i]), words[0], words[1]), out[i]);
     }
+    std::copy_n(out.vec()->data, out.size(), results_->data);
+    out.forget();
     return {};
   }
 
@@ -179,18 +150,14 @@ class Call {
   const vm::TypeEntry& entry_;
   const wasm_val_vec_t* args_;
   wasm_val_vec_t* results_;
-  Buffer<RawVal> raw_;
+  vm::SmallBuffer<RawVal, 10> raw_;  // without the heap while there are few
 };
 
 }  // namespace
 
 HostCallback hostCallback(const wasm_functype_t& type, wattle_callback_t callback, void* env,
                           void (*finalizer)(void*)) {
-  auto host = std::make_shared<HostEnv>();
-  host->withCaller = callback;
-  host->env = env;
-  host->finalizer = finalizer;
-  return callbackOf(fromType(type), std::move(host));
+  return callbackOf(type, {.withCaller = callback, .env = HostEnv(env, finalizer)});
 }
 
 }  // namespace wattle::capi
@@ -198,27 +165,25 @@ HostCallback hostCallback(const wasm_functype_t& type, wattle_callback_t callbac
 using namespace wattle::capi;
 
 wasm_func_t* wasm_func_new(wasm_store_t* store, const wasm_functype_t* type, wasm_func_callback_t callback) {
-  auto host = std::make_shared<HostEnv>();
-  host->plain = callback;
-  return makeHost(store, type, std::move(host));
+  return orNothing([&] { return makeHost(store, type, {.plain = callback}); });
 }
 
 wasm_func_t* wasm_func_new_with_env(wasm_store_t* store, const wasm_functype_t* type,
                                     wasm_func_callback_with_env_t callback, void* env, void (*finalizer)(void*)) {
-  auto host = std::make_shared<HostEnv>();
-  host->withEnv = callback;
-  host->env = env;
-  host->finalizer = finalizer;
-  return makeHost(store, type, std::move(host));
+  return orNothing([&] { return makeHost(store, type, {.withEnv = callback, .env = HostEnv(env, finalizer)}); });
 }
 
-wasm_functype_t* wasm_func_type(const wasm_func_t* func) { return makeType(func->handle.type()); }
+wasm_functype_t* wasm_func_type(const wasm_func_t* func) {
+  return orNothing([&] { return makeType(func->handle.type()); });
+}
 size_t wasm_func_param_arity(const wasm_func_t* func) { return func->handle.impl()->type().params.size(); }
 size_t wasm_func_result_arity(const wasm_func_t* func) { return func->handle.impl()->type().results.size(); }
 
 wasm_trap_t* wasm_func_call(const wasm_func_t* func, const wasm_val_vec_t* args, wasm_val_vec_t* results) {
-  auto called = Call(func->handle, args, results).run();
-  if (called) [[likely]]
-    return nullptr;
-  return makeTrap(std::move(called.error()));
+  return wattle::vm::orElse(outOfMemoryTrap(), [&]() -> wasm_trap_t* {
+    auto called = Call(func->handle, args, results).run();
+    if (called) [[likely]]
+      return nullptr;
+    return makeTrap(std::move(called.error()));
+  });
 }

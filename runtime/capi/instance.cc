@@ -33,17 +33,27 @@ wattle::Result<std::vector<wattle::Extern>> importsOf(const wasm_module_t* modul
 wasm_instance_t* wasm_instance_new(wasm_store_t* store, const wasm_module_t* module, const wasm_extern_vec_t* imports,
                                    wasm_trap_t** trap) {
   if (trap) *trap = nullptr;
-  auto given = importsOf(module, imports);
-  if (!given) return giveTrap(trap, std::move(given.error())), nullptr;
-  auto made = wattle::Instance::create(store->store, module->module(), *given);
-  if (!made) return giveTrap(trap, std::move(made.error())), nullptr;
-  return new wasm_instance_t(std::move(*made));
+  auto failed = [trap](wattle::Error&& error) -> wasm_instance_t* {
+    giveTrap(trap, std::move(error));
+    return nullptr;
+  };
+  auto make = [&]() -> wasm_instance_t* {
+    auto given = importsOf(module, imports);
+    if (!given) return failed(std::move(given.error()));
+    auto made = wattle::Instance::create(store->store, module->module(), *given);
+    if (!made) return failed(std::move(made.error()));
+    return new wasm_instance_t(std::move(*made));
+  };
+  return wattle::vm::contain(make, failed);
 }
 
 void wasm_instance_exports(const wasm_instance_t* instance, wasm_extern_vec_t* out) {
   auto* impl = instance->handle.impl();
   if (!impl->store() || !impl->store()->isOpen()) return wasm_extern_vec_new_empty(out);
   const auto& exports = impl->module().info().exports;
-  wasm_extern_vec_new_uninitialized(out, exports.size());
-  for (size_t i = 0; i < out->size; ++i) out->data[i] = makeExtern(impl->externAt(exports[i].kind, exports[i].index));
+  giveVec<wasm_extern_vec_delete>(out, [&] {
+    wasm_extern_vec_new_uninitialized(out, exports.size());
+    requireSize(out->size, exports.size());
+    for (size_t i = 0; i < out->size; ++i) out->data[i] = makeExtern(impl->externAt(exports[i].kind, exports[i].index));
+  });
 }

@@ -50,7 +50,7 @@ bool sameValue(const ValueBox& a, const ValueBox& b) {
 }  // namespace
 
 void deleteRef(wasm_ref_t* ref) {
-  if (ref) visit(ref, [](const auto* r) { delete r; });
+  if (ref && ref != outOfMemoryTrap()) visit(ref, [](const auto* r) { delete r; });
 }
 
 wasm_ref_t* copyRef(const wasm_ref_t* ref) {
@@ -87,8 +87,7 @@ void* hostInfo(const wasm_ref_t* ref) {
   });
 }
 
-void setHostInfo(wasm_ref_t* ref, void* info, void (*finalizer)(void*)) {
-  if (!ref) return;
+void attach(wasm_ref_t* ref, void* info, void (*finalizer)(void*)) {
   visit(ref, [&]<class Ref>(const Ref* r) {
     if constexpr (std::is_base_of_v<BoxRef, Ref>) {
       void* oldInfo = std::exchange(r->box->info, info);
@@ -98,6 +97,13 @@ void setHostInfo(wasm_ref_t* ref, void* info, void (*finalizer)(void*)) {
       vm::HostInfoTable::set(*object, partOf(r->handle.impl()), {info, finalizer});
     }
   });
+}
+
+// What cannot be attached is finalized at once.
+void setHostInfo(wasm_ref_t* ref, void* info, void (*finalizer)(void*)) {
+  if (!ref) return;
+  const bool isSet = ref != outOfMemoryTrap() && orNothing([&] { return attach(ref, info, finalizer), true; });
+  if (!isSet && finalizer) finalizer(info);
 }
 
 }  // namespace
@@ -144,7 +150,7 @@ using namespace wattle::capi;
 #define WATTLE_DEFINE_REF_BASE(name)                                                                            \
   void wasm_##name##_delete(wasm_##name##_t* ref) { deleteRef(ref); }                                           \
   wasm_##name##_t* wasm_##name##_copy(const wasm_##name##_t* ref) {                                             \
-    return static_cast<wasm_##name##_t*>(copyRef(ref));                                                         \
+    return orNothing([&] { return static_cast<wasm_##name##_t*>(copyRef(ref)); });                              \
   }                                                                                                             \
   bool wasm_##name##_same(const wasm_##name##_t* a, const wasm_##name##_t* b) { return sameRef(a, b); }         \
   void* wasm_##name##_get_host_info(const wasm_##name##_t* ref) { return hostInfo(ref); }                       \
@@ -183,4 +189,6 @@ WATTLE_DEFINE_REF(module, isTag<RefTag::Module>)
 WATTLE_DEFINE_REF(trap, isTag<RefTag::Trap>)
 WATTLE_DEFINE_REF(foreign, isTag<RefTag::Foreign>)
 
-wasm_foreign_t* wasm_foreign_new(wasm_store_t*) { return new wasm_foreign_t; }
+wasm_foreign_t* wasm_foreign_new(wasm_store_t*) {
+  return orNothing([] { return new wasm_foreign_t; });
+}

@@ -51,18 +51,22 @@ Result<uint64_t> growTable(const wasm_table_t& table, uint64_t delta, const wasm
 }  // namespace wattle::capi
 
 wasm_table_t* wasm_table_new(wasm_store_t* store, const wasm_tabletype_t* type, wasm_ref_t* init) {
-  auto made = makeTable(store->store, *type, init);
-  return made ? new wasm_table_t(std::move(*made)) : nullptr;
+  return orNothing([&] {
+    auto made = makeTable(store->store, *type, init);
+    return made ? new wasm_table_t(std::move(*made)) : nullptr;
+  });
 }
 
-wasm_tabletype_t* wasm_table_type(const wasm_table_t* table) { return makeType(table->handle.type()); }
+wasm_tabletype_t* wasm_table_type(const wasm_table_t* table) {
+  return orNothing([&] { return makeType(table->handle.type()); });
+}
 
 wasm_ref_t* wasm_table_get(const wasm_table_t* table, wasm_table_size_t index) {
-  return getElement(*table, index).value_or(nullptr);
+  return orNothing([&] { return getElement(*table, index).value_or(nullptr); });
 }
 
 bool wasm_table_set(wasm_table_t* table, wasm_table_size_t index, wasm_ref_t* ref) {
-  return setElement(*table, index, ref).has_value();
+  return orNothing([&] { return setElement(*table, index, ref).has_value(); });
 }
 
 wasm_table_size_t wasm_table_size(const wasm_table_t* table) {
@@ -70,5 +74,5 @@ wasm_table_size_t wasm_table_size(const wasm_table_t* table) {
 }
 
 bool wasm_table_grow(wasm_table_t* table, wasm_table_size_t delta, wasm_ref_t* init) {
-  return growTable(*table, delta, init).has_value();
+  return orNothing([&] { return growTable(*table, delta, init).has_value(); });
 }

@@ -4,22 +4,38 @@
 
 namespace wattle::capi {
 
-wasm_trap_t* makeTrap(Error error) {
-  auto box = error.kind == ErrorKind::Exception ? nullptr : boxOf(error.exception);
-  if (!box || box->kind != Box::Kind::Trap) return new wasm_trap_t(makeBox<TrapBox>(std::move(error)));
-  auto& known = static_cast<TrapBox&>(*box).error;
-  if (known.backtrace.empty()) known.backtrace = std::move(error.backtrace);
-  return new wasm_trap_t(std::move(box));
+wasm_trap_t* makeTrap(Error error) noexcept {
+  return vm::orElse(outOfMemoryTrap(), [&] {
+    auto box = error.kind == ErrorKind::Exception ? nullptr : boxOf(error.exception);
+    if (!box || box->kind != Box::Kind::Trap) return new wasm_trap_t(makeBox<TrapBox>(std::move(error)));
+    auto& known = static_cast<TrapBox&>(*box).error;
+    if (known.backtrace.empty()) known.backtrace = std::move(error.backtrace);
+    return new wasm_trap_t(std::move(box));
+  });
 }
 
-Error errorOf(wasm_trap_t* trap) {
-  Error error = trap->error();
-  if (error.kind != ErrorKind::Exception) error.exception = opaque(trap->box);
-  delete trap;
-  return error;
+// Made of static memory only, and never destroyed: a shared_ptr may name what nobody counts.
+wasm_trap_t* outOfMemoryTrap() noexcept {
+  struct Immortal {
+    TrapBox box{vm::outOfMemory()};
+    wasm_trap_t trap{std::shared_ptr<Box>(std::shared_ptr<Box>(), &box)};
+  };
+  alignas(Immortal) static unsigned char memory[sizeof(Immortal)];
+  static auto* immortal = new (memory) Immortal;
+  return &immortal->trap;
 }
 
-void giveTrap(wasm_trap_t** out, Error error) {
+Error errorOf(wasm_trap_t* trap) noexcept {
+  if (trap == outOfMemoryTrap()) return vm::outOfMemory();
+  Own<wasm_trap_t, wasm_trap_delete> owned(trap);
+  return vm::orElse(vm::outOfMemory(), [&] {
+    Error error = trap->error();
+    if (error.kind != ErrorKind::Exception) error.exception = opaque(trap->box);
+    return error;
+  });
+}
+
+void giveTrap(wasm_trap_t** out, Error error) noexcept {
   if (out) *out = makeTrap(std::move(error));
 }
 
@@ -27,14 +43,19 @@ namespace {
 
 wasm_frame_t* makeFrame(const Frame& frame) {
   auto instance = Instance::from(frame);
-  return new wasm_frame_t{frame, instance ? new wasm_instance_t(std::move(*instance)) : nullptr};
+  Own<wasm_frame_t, wasm_frame_delete> made(new wasm_frame_t{frame, nullptr});
+  if (instance) made->instance = new wasm_instance_t(std::move(*instance));
+  return made.release();
 }
 
 }  // namespace
 
-void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) {
-  wasm_frame_vec_new_uninitialized(out, frames.size());
-  for (size_t i = 0; i < out->size; ++i) out->data[i] = makeFrame(frames[i]);
+void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) noexcept {
+  giveVec<wasm_frame_vec_delete>(out, [&] {
+    wasm_frame_vec_new_uninitialized(out, frames.size());
+    requireSize(out->size, frames.size());
+    for (size_t i = 0; i < out->size; ++i) out->data[i] = makeFrame(frames[i]);
+  });
 }
 
 }  // namespace wattle::capi
@@ -42,12 +63,14 @@ void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) {
 using namespace wattle::capi;
 
 wasm_trap_t* wasm_trap_new(wasm_store_t*, const wasm_message_t* message) {
-  std::string text;
-  if (message && message->data) text.assign(message->data, message->size);
-  if (!text.empty() && text.back() == '\0') text.pop_back();
-  auto error = wattle::Error::make(wattle::ErrorKind::Trap, std::move(text));
-  error.trap = wattle::TrapCode::HostError;
-  return makeTrap(std::move(error));
+  return wattle::vm::orElse(outOfMemoryTrap(), [&] {
+    std::string text;
+    if (message && message->data) text.assign(message->data, message->size);
+    if (!text.empty() && text.back() == '\0') text.pop_back();
+    auto error = wattle::Error::make(wattle::ErrorKind::Trap, std::move(text));
+    error.trap = wattle::TrapCode::HostError;
+    return makeTrap(std::move(error));
+  });
 }
 
 void wasm_trap_message(const wasm_trap_t* trap, wasm_message_t* out) {
@@ -57,12 +80,14 @@ void wasm_trap_message(const wasm_trap_t* trap, wasm_message_t* out) {
 
 wasm_frame_t* wasm_trap_origin(const wasm_trap_t* trap) {
   const auto& frames = trap->error().backtrace;
-  return frames.empty() ? nullptr : makeFrame(frames.front());
+  return orNothing([&] { return frames.empty() ? nullptr : makeFrame(frames.front()); });
 }
 
 void wasm_trap_trace(const wasm_trap_t* trap, wasm_frame_vec_t* out) { makeTrace(trap->error().backtrace, out); }
 
-wasm_frame_t* wasm_frame_copy(const wasm_frame_t* frame) { return frame ? makeFrame(frame->frame) : nullptr; }
+wasm_frame_t* wasm_frame_copy(const wasm_frame_t* frame) {
+  return orNothing([&] { return frame ? makeFrame(frame->frame) : nullptr; });
+}
 
 void wasm_frame_delete(wasm_frame_t* frame) {
   if (!frame) return;

@@ -5,6 +5,8 @@
 using namespace wattle;
 using capi::fromType;
 using capi::makeType;
+using capi::orNothing;
+using capi::Own;
 
 // --- Value types ----------------------------------------------------------------------------------------------------
 
@@ -64,7 +66,10 @@ std::optional<ValType> valTypeOf(wasm_valkind_t kind) {
   return std::nullopt;
 }
 
-void setName(wasm_name_t& out, std::string_view text) { wasm_name_new(&out, text.size(), text.data()); }
+void setName(wasm_name_t& out, std::string_view text) {
+  wasm_name_new(&out, text.size(), text.data());
+  requireSize(out.size, text.size());
+}
 
 namespace {
 
@@ -78,11 +83,11 @@ std::optional<uint64_t> maximum(const wasm_limits_t& limits) {
   return limits.max;
 }
 
-wasm_valtype_vec_t makeTypes(const std::vector<ValType>& types) {
-  wasm_valtype_vec_t out;
+// What has been made stays in `out` when there is no memory for the rest.
+void makeTypes(wasm_valtype_vec_t& out, const std::vector<ValType>& types) {
   wasm_valtype_vec_new_uninitialized(&out, types.size());
+  requireSize(out.size, types.size());
   for (size_t i = 0; i < out.size; ++i) out.data[i] = new wasm_valtype_t(types[i]);
-  return out;
 }
 
 std::vector<ValType> fromTypes(const wasm_valtype_vec_t& types) {
@@ -96,25 +101,35 @@ std::vector<ValType> fromTypes(const wasm_valtype_vec_t& types) {
 }  // namespace
 
 wasm_functype_t* makeType(const FuncType& type) {
-  return new wasm_functype_t{{WASM_EXTERN_FUNC}, makeTypes(type.params), makeTypes(type.results)};
+  Own<wasm_functype_t, wasm_functype_delete> made(new wasm_functype_t{{WASM_EXTERN_FUNC}, {}, {}});
+  makeTypes(made->params, type.params);
+  makeTypes(made->results, type.results);
+  return made.release();
 }
 
 wasm_globaltype_t* makeType(const GlobalType& type) {
-  return new wasm_globaltype_t{{WASM_EXTERN_GLOBAL},
-                               new wasm_valtype_t(type.type),
-                               static_cast<wasm_mutability_t>(type.isMutable ? WASM_VAR : WASM_CONST)};
+  const auto mutability = static_cast<wasm_mutability_t>(type.isMutable ? WASM_VAR : WASM_CONST);
+  Own<wasm_globaltype_t, wasm_globaltype_delete> made(new wasm_globaltype_t{{WASM_EXTERN_GLOBAL}, nullptr, mutability});
+  made->content = new wasm_valtype_t(type.type);
+  return made.release();
 }
 
 wasm_tabletype_t* makeType(const TableType& type) {
-  return new wasm_tabletype_t{
-      {WASM_EXTERN_TABLE}, new wasm_valtype_t(type.element), clampLimits(type.min, type.max), type};
+  Own<wasm_tabletype_t, wasm_tabletype_delete> made(
+      new wasm_tabletype_t{{WASM_EXTERN_TABLE}, nullptr, clampLimits(type.min, type.max), type});
+  made->element = new wasm_valtype_t(type.element);
+  return made.release();
 }
 
 wasm_memorytype_t* makeType(const MemoryType& type) {
   return new wasm_memorytype_t{{WASM_EXTERN_MEMORY}, clampLimits(type.minPages, type.maxPages), type};
 }
 
-wasm_tagtype_t* makeType(const TagType& type) { return new wasm_tagtype_t{{WASM_EXTERN_TAG}, makeType(type.type)}; }
+wasm_tagtype_t* makeType(const TagType& type) {
+  Own<wasm_tagtype_t, wasm_tagtype_delete> made(new wasm_tagtype_t{{WASM_EXTERN_TAG}, nullptr});
+  made->func = makeType(type.type);
+  return made.release();
+}
 
 wasm_externtype_t* makeType(const ExternType& type) {
   return std::visit([](const auto& t) -> wasm_externtype_t* { return makeType(t); }, type);
@@ -140,20 +155,27 @@ wasm_valtype_t::wasm_valtype_t(const wattle::ValType& t) : type(t) {
 
 wasm_valtype_t* wasm_valtype_new(wasm_valkind_t kind) {
   auto type = capi::valTypeOf(kind);
-  return type ? new wasm_valtype_t(*type) : nullptr;
+  return type ? orNothing([&] { return new wasm_valtype_t(*type); }) : nullptr;
 }
-wasm_valtype_t* wasm_valtype_copy(const wasm_valtype_t* type) { return type ? new wasm_valtype_t(*type) : nullptr; }
+wasm_valtype_t* wasm_valtype_copy(const wasm_valtype_t* type) {
+  return type ? orNothing([&] { return new wasm_valtype_t(*type); }) : nullptr;
+}
 void wasm_valtype_delete(wasm_valtype_t* type) { delete type; }
 wasm_valkind_t wasm_valtype_kind(const wasm_valtype_t* type) { return capi::kindOf(type->type); }
 
 // --- Types of externals ---------------------------------------------------------------------------------------------
 
 wasm_functype_t* wasm_functype_new(wasm_valtype_vec_t* params, wasm_valtype_vec_t* results) {
-  auto take = [](wasm_valtype_vec_t* from) {
-    return from ? std::exchange(*from, wasm_valtype_vec_t{0, nullptr}) : wasm_valtype_vec_t{0, nullptr};
-  };
-  auto p = take(params);
-  return new wasm_functype_t{{WASM_EXTERN_FUNC}, p, take(results)};
+  auto* type = orNothing([] { return new wasm_functype_t{{WASM_EXTERN_FUNC}, {}, {}}; });
+  for (auto [from, to] :
+       {std::pair(params, type ? &type->params : nullptr), {results, type ? &type->results : nullptr}}) {
+    if (!from) continue;
+    if (to)
+      *to = std::exchange(*from, {});
+    else
+      wasm_valtype_vec_delete(from);
+  }
+  return type;
 }
 const wasm_valtype_vec_t* wasm_functype_params(const wasm_functype_t* type) { return &type->params; }
 const wasm_valtype_vec_t* wasm_functype_results(const wasm_functype_t* type) { return &type->results; }
@@ -166,8 +188,9 @@ void wasm_functype_delete(wasm_functype_t* type) {
 }
 
 wasm_globaltype_t* wasm_globaltype_new(wasm_valtype_t* content, wasm_mutability_t mutability) {
+  Own<wasm_valtype_t, wasm_valtype_delete> owned(content);
   if (!content) return nullptr;
-  return new wasm_globaltype_t{{WASM_EXTERN_GLOBAL}, content, mutability};
+  return orNothing([&] { return new wasm_globaltype_t{{WASM_EXTERN_GLOBAL}, owned.release(), mutability}; });
 }
 const wasm_valtype_t* wasm_globaltype_content(const wasm_globaltype_t* type) { return type->content; }
 wasm_mutability_t wasm_globaltype_mutability(const wasm_globaltype_t* type) { return type->mutability; }
@@ -179,9 +202,12 @@ void wasm_globaltype_delete(wasm_globaltype_t* type) {
 }
 
 wasm_tabletype_t* wasm_tabletype_new(wasm_valtype_t* element, const wasm_limits_t* limits) {
+  Own<wasm_valtype_t, wasm_valtype_delete> owned(element);
   if (!element) return nullptr;
-  return new wasm_tabletype_t{
-      {WASM_EXTERN_TABLE}, element, *limits, {element->type, limits->min, capi::maximum(*limits), false}};
+  return orNothing([&] {
+    TableType type{element->type, limits->min, capi::maximum(*limits), false};
+    return new wasm_tabletype_t{{WASM_EXTERN_TABLE}, owned.release(), *limits, type};
+  });
 }
 const wasm_valtype_t* wasm_tabletype_element(const wasm_tabletype_t* type) { return type->element; }
 const wasm_limits_t* wasm_tabletype_limits(const wasm_tabletype_t* type) { return &type->limits; }
@@ -193,13 +219,17 @@ void wasm_tabletype_delete(wasm_tabletype_t* type) {
 }
 
 wasm_memorytype_t* wasm_memorytype_new(const wasm_limits_t* limits) {
-  return new wasm_memorytype_t{{WASM_EXTERN_MEMORY}, *limits, {limits->min, capi::maximum(*limits), false, false, 16}};
+  return orNothing([&] {
+    return new wasm_memorytype_t{
+        {WASM_EXTERN_MEMORY}, *limits, {limits->min, capi::maximum(*limits), false, false, 16}};
+  });
 }
 const wasm_limits_t* wasm_memorytype_limits(const wasm_memorytype_t* type) { return &type->limits; }
 void wasm_memorytype_delete(wasm_memorytype_t* type) { delete type; }
 
 wasm_tagtype_t* wasm_tagtype_new(wasm_functype_t* func) {
-  return func ? new wasm_tagtype_t{{WASM_EXTERN_TAG}, func} : nullptr;
+  Own<wasm_functype_t, wasm_functype_delete> owned(func);
+  return func ? orNothing([&] { return new wasm_tagtype_t{{WASM_EXTERN_TAG}, owned.release()}; }) : nullptr;
 }
 const wasm_functype_t* wasm_tagtype_functype(const wasm_tagtype_t* type) { return type->func; }
 
@@ -209,16 +239,17 @@ void wasm_tagtype_delete(wasm_tagtype_t* type) {
   delete type;
 }
 
-wasm_functype_t* wasm_functype_copy(const wasm_functype_t* type) { return type ? makeType(fromType(*type)) : nullptr; }
-wasm_globaltype_t* wasm_globaltype_copy(const wasm_globaltype_t* type) {
-  return type ? makeType(fromType(*type)) : nullptr;
+namespace {
+template <class Type>
+Type* copied(const Type* type) {
+  return type ? orNothing([&] { return makeType(fromType(*type)); }) : nullptr;
 }
-wasm_tabletype_t* wasm_tabletype_copy(const wasm_tabletype_t* type) {
-  return type ? makeType(fromType(*type)) : nullptr;
-}
-wasm_memorytype_t* wasm_memorytype_copy(const wasm_memorytype_t* type) {
-  return type ? makeType(fromType(*type)) : nullptr;
-}
+}  // namespace
+
+wasm_functype_t* wasm_functype_copy(const wasm_functype_t* type) { return copied(type); }
+wasm_globaltype_t* wasm_globaltype_copy(const wasm_globaltype_t* type) { return copied(type); }
+wasm_tabletype_t* wasm_tabletype_copy(const wasm_tabletype_t* type) { return copied(type); }
+wasm_memorytype_t* wasm_memorytype_copy(const wasm_memorytype_t* type) { return copied(type); }
 wasm_tagtype_t* wasm_tagtype_copy(const wasm_tagtype_t* type) {
   return type ? wasm_tagtype_new(wasm_functype_copy(type->func)) : nullptr;
 }
@@ -266,25 +297,44 @@ void wasm_externtype_delete(wasm_externtype_t* type) {
 
 namespace {
 
-wasm_name_t takeName(wasm_name_t* name) {
-  return name ? std::exchange(*name, wasm_name_t{0, nullptr}) : wasm_name_t{0, nullptr};
+void copyName(wasm_name_t& out, const wasm_name_t& name) {
+  wasm_name_copy(&out, &name);
+  capi::requireSize(out.size, name.size);
 }
 
-wasm_name_t copyName(const wasm_name_t& name) {
-  wasm_name_t out;
-  wasm_name_copy(&out, &name);
-  return out;
+wasm_externtype_t* copyType(const wasm_externtype_t* type) {
+  auto* copy = wasm_externtype_copy(type);
+  if (type && !copy) throw std::bad_alloc();
+  return copy;
+}
+
+// Into the object, or away.
+void place(wasm_name_t* name, wasm_name_t* to) {
+  if (!name) return;
+  if (to)
+    *to = std::exchange(*name, {});
+  else
+    wasm_name_delete(name);
 }
 
 }  // namespace
 
 wasm_importtype_t* wasm_importtype_new(wasm_name_t* module, wasm_name_t* name, wasm_externtype_t* type) {
-  auto m = takeName(module);
-  return new wasm_importtype_t{m, takeName(name), type};
+  auto* made = orNothing([&] { return new wasm_importtype_t{{}, {}, type}; });
+  place(module, made ? &made->module : nullptr);
+  place(name, made ? &made->name : nullptr);
+  if (!made) wasm_externtype_delete(type);
+  return made;
 }
 wasm_importtype_t* wasm_importtype_copy(const wasm_importtype_t* type) {
   if (!type) return nullptr;
-  return new wasm_importtype_t{copyName(type->module), copyName(type->name), wasm_externtype_copy(type->type)};
+  return orNothing([&] {
+    Own<wasm_importtype_t, wasm_importtype_delete> made(new wasm_importtype_t{{}, {}, nullptr});
+    copyName(made->module, type->module);
+    copyName(made->name, type->name);
+    made->type = copyType(type->type);
+    return made.release();
+  });
 }
 const wasm_name_t* wasm_importtype_module(const wasm_importtype_t* type) { return &type->module; }
 const wasm_name_t* wasm_importtype_name(const wasm_importtype_t* type) { return &type->name; }
@@ -299,10 +349,19 @@ void wasm_importtype_delete(wasm_importtype_t* type) {
 }
 
 wasm_exporttype_t* wasm_exporttype_new(wasm_name_t* name, wasm_externtype_t* type) {
-  return new wasm_exporttype_t{takeName(name), type};
+  auto* made = orNothing([&] { return new wasm_exporttype_t{{}, type}; });
+  place(name, made ? &made->name : nullptr);
+  if (!made) wasm_externtype_delete(type);
+  return made;
 }
 wasm_exporttype_t* wasm_exporttype_copy(const wasm_exporttype_t* type) {
-  return type ? new wasm_exporttype_t{copyName(type->name), wasm_externtype_copy(type->type)} : nullptr;
+  if (!type) return nullptr;
+  return orNothing([&] {
+    Own<wasm_exporttype_t, wasm_exporttype_delete> made(new wasm_exporttype_t{{}, nullptr});
+    copyName(made->name, type->name);
+    made->type = copyType(type->type);
+    return made.release();
+  });
 }
 const wasm_name_t* wasm_exporttype_name(const wasm_exporttype_t* type) { return &type->name; }
 const wasm_externtype_t* wasm_exporttype_type(const wasm_exporttype_t* type) { return type->type; }

@@ -32,7 +32,9 @@ Val externVal(Store& store, const std::shared_ptr<Box>& box, const ValType& type
   if (externs.contains(box->word) && externs.value(box->word).get() == static_cast<void*>(box.get())) {
     store.impl().pin(box->word, vm::RefKind::Extern);
   } else {
-    box->word = store.externref(opaque(box)).ref();
+    const uint64_t word = store.externref(opaque(box)).ref();
+    if (word == 0) throw std::bad_alloc();
+    box->word = word;
   }
   return Val::reference(type, box->word);
 }
@@ -50,7 +52,11 @@ Result<Val> anyVal(Store& store, const wasm_ref_t* ref, const ValType& type) {
     case RefTag::Module:
     case RefTag::Trap:
     case RefTag::Foreign: return externVal(store, static_cast<const BoxRef*>(ref)->box, type);
-    default: return externVal(store, makeBox<HandleBox>(copyRef(ref)), type);
+    default: {
+      auto box = makeBox<HandleBox>();
+      box->ref = copyRef(ref);
+      return externVal(store, box, type);
+    }
   }
 }
 
@@ -60,7 +66,8 @@ wasm_ref_t* rooted(Store& store, const Val& value) {
   if (!isI31) {
     ValType top{Kind::Ref, true, false, hierarchy(value.type()) == vm::RefKind::Extern ? Heap::Extern : Heap::Any};
     auto root = Global::create(store, {top, false}, Val::reference(top, value.ref()));
-    if (root) box->root = std::move(*root);
+    if (!root) throw std::bad_alloc();  // unrooted it would be freed under the handle
+    box->root = std::move(*root);
   }
   return new ValueRef(std::move(box));
 }
@@ -149,5 +156,5 @@ void wasm_val_delete(wasm_val_t* value) {
 
 void wasm_val_copy(wasm_val_t* out, const wasm_val_t* value) {
   *out = *value;
-  if (wasm_valkind_is_ref(value->kind)) out->of.ref = wattle::capi::copyRef(value->of.ref);
+  if (wasm_valkind_is_ref(value->kind)) out->of.ref = wasm_ref_copy(value->of.ref);
 }

@@ -20,10 +20,13 @@ void take(Vec* out, size_t size, Element elements) {
   if (out->size) std::memcpy(out->data, elements, size * sizeof(*out->data));
 }
 
+// Empty, if there is no memory for one of them.
 template <class Vec, class Copy>
-void copyEach(Vec* out, const Vec* from, Copy&& copy) {
+void copyEach(Vec* out, const Vec* from, Copy&& copy, void (*remove)(Vec*)) {
   allocate(out, from ? from->size : 0);
-  for (size_t i = 0; i < out->size; ++i) copy(out->data[i], from->data[i]);
+  for (size_t i = 0; i < out->size; ++i) {
+    if (!copy(out->data[i], from->data[i])) return remove(out);
+  }
 }
 
 template <class Vec, class Delete>
@@ -44,18 +47,27 @@ void deleteEach(Vec* vec, Delete&& remove) {
     take(out, size, elements);                                                                                      \
   }                                                                                                                 \
   void wasm_##name##_vec_copy(wasm_##name##_vec_t* out, const wasm_##name##_vec_t* from) {                          \
-    copyEach(out, from, copyElement);                                                                               \
+    copyEach(out, from, copyElement, wasm_##name##_vec_delete);                                                     \
   }                                                                                                                 \
   void wasm_##name##_vec_delete(wasm_##name##_vec_t* vec) { deleteEach(vec, deleteElement); }
 
 #define WATTLE_DEFINE_POINTER_VEC(name) \
   WATTLE_DEFINE_VEC(                    \
-      name, *, [](auto*& to, auto* from) { to = wasm_##name##_copy(from); }, wasm_##name##_delete)
+      name, *, [](auto*& to, auto* from) { return (to = wasm_##name##_copy(from)) || !from; }, wasm_##name##_delete)
 
 WATTLE_DEFINE_VEC(
-    byte, , [](char& to, char from) { to = from; }, [](char) {})
+    byte, ,
+    [](char& to, char from) {
+      to = from;
+      return true;
+    },
+    [](char) {})
 WATTLE_DEFINE_VEC(
-    val, , [](wasm_val_t& to, const wasm_val_t& from) { wasm_val_copy(&to, &from); },
+    val, ,
+    [](wasm_val_t& to, const wasm_val_t& from) {
+      wasm_val_copy(&to, &from);
+      return !wasm_valkind_is_ref(from.kind) || to.of.ref || !from.of.ref;
+    },
     [](wasm_val_t& value) { wasm_val_delete(&value); })
 WATTLE_DEFINE_POINTER_VEC(valtype)
 WATTLE_DEFINE_POINTER_VEC(functype)

@@ -30,29 +30,44 @@ struct wattle_shared_memory_t {
 
 namespace wattle::capi {
 
-// A callback of the C++ API that calls the C one. The environment is finalized with its last copy. (func.cc)
+// A callback of the C++ API that calls the C one. The environment is finalized with its last copy, or at once when
+// there is no memory, which is thrown. (func.cc)
 HostCallback hostCallback(const wasm_functype_t& type, wattle_callback_t callback, void* env, void (*finalizer)(void*));
 
-inline wattle_error_t* makeError(Error error) { return new wattle_error_t{std::move(error)}; }
-inline wattle_error_t* makeError(ErrorKind kind, const char* message) { return makeError(Error::make(kind, message)); }
+// Nobody owns it; deleting it does nothing.
+wattle_error_t* outOfMemoryError() noexcept;
+inline wattle_error_t* makeError(Error error) noexcept {
+  return vm::orElse(outOfMemoryError(), [&] { return new wattle_error_t{std::move(error)}; });
+}
 // NULL, or the error.
 template <class T>
-wattle_error_t* errorOrNull(Result<T>&& result) {
+wattle_error_t* errorOrNull(Result<T>&& result) noexcept {
   return result ? nullptr : makeError(std::move(result.error()));
 }
-// NULL and the value, or the error.
-template <class T, class Out>
-wattle_error_t* give(Result<T>&& result, Out* out) {
-  if (!result) return makeError(std::move(result.error()));
-  *out = std::move(*result);
-  return nullptr;
+// What the body, which gives a Result, fails of; want of memory among it.
+template <class Body>
+wattle_error_t* orError(Body&& body) noexcept {
+  return vm::orElse(outOfMemoryError(), [&] { return errorOrNull(body()); });
+}
+// The same, with the value that it gives when it does not fail.
+template <class Out, class Body>
+wattle_error_t* give(Out* out, Body&& body) noexcept {
+  return vm::orElse(outOfMemoryError(), [&]() -> wattle_error_t* {
+    auto result = body();
+    if (!result) return makeError(std::move(result.error()));
+    *out = std::move(*result);
+    return nullptr;
+  });
 }
 // The same for a value that a new C object holds.
-template <class T, class CObject>
-wattle_error_t* giveNew(Result<T>&& result, CObject** out) {
-  if (!result) return makeError(std::move(result.error()));
-  *out = new CObject(std::move(*result));
-  return nullptr;
+template <class CObject, class Body>
+wattle_error_t* giveNew(CObject** out, Body&& body) noexcept {
+  return vm::orElse(outOfMemoryError(), [&]() -> wattle_error_t* {
+    auto result = body();
+    if (!result) return makeError(std::move(result.error()));
+    *out = new CObject(std::move(*result));
+    return nullptr;
+  });
 }
 
 }  // namespace wattle::capi

@@ -3,16 +3,26 @@
 
 using wattle::ErrorKind;
 using wattle::TrapCode;
-using wattle::capi::setName;
+using wattle::capi::giveName;
 
 static_assert(static_cast<int>(ErrorKind::Malformed) == WATTLE_ERROR_MALFORMED);
 static_assert(static_cast<int>(ErrorKind::Exit) == WATTLE_ERROR_EXIT);
 static_assert(static_cast<int>(ErrorKind::Unsupported) == WATTLE_ERROR_UNSUPPORTED);
 static_assert(static_cast<int>(TrapCode::StackOverflow) == WATTLE_TRAP_STACK_OVERFLOW);
 static_assert(static_cast<int>(TrapCode::ArrayOutOfBounds) == WATTLE_TRAP_ARRAY_OUT_OF_BOUNDS);
+static_assert(static_cast<int>(TrapCode::OutOfFuel) == WATTLE_TRAP_OUT_OF_FUEL);
 static_assert(static_cast<int>(TrapCode::HostError) == WATTLE_TRAP_HOST_ERROR);
 
-void wattle_error_delete(wattle_error_t* error) { delete error; }
+// As outOfMemoryTrap().
+wattle_error_t* wattle::capi::outOfMemoryError() noexcept {
+  alignas(wattle_error_t) static unsigned char memory[sizeof(wattle_error_t)];
+  static auto* immortal = new (memory) wattle_error_t{wattle::vm::outOfMemory()};
+  return immortal;
+}
+
+void wattle_error_delete(wattle_error_t* error) {
+  if (error != wattle::capi::outOfMemoryError()) delete error;
+}
 
 wattle_errorkind_t wattle_error_kind(const wattle_error_t* error) {
   return static_cast<wattle_errorkind_t>(error->error.kind);
@@ -42,19 +52,24 @@ bool wattle_error_offset(const wattle_error_t* error, uint64_t* out) {
   return true;
 }
 
-wattle_error_t* wattle_trap_error(const wasm_trap_t* trap) { return new wattle_error_t{trap->error()}; }
+wattle_error_t* wattle_trap_error(const wasm_trap_t* trap) {
+  return wattle::vm::orElse(wattle::capi::outOfMemoryError(), [&] { return new wattle_error_t{trap->error()}; });
+}
 
 wasm_trap_t* wattle_error_as_trap(wattle_error_t* error) {
+  if (error == wattle::capi::outOfMemoryError()) return wattle::capi::outOfMemoryTrap();
   auto* trap = wattle::capi::makeTrap(std::move(error->error));
   delete error;
   return trap;
 }
 
 wasm_trap_t* wattle_trap_new_exit(int status) {
-  auto error = wattle::Error::make(ErrorKind::Exit, "exit with status " + std::to_string(status));
-  error.exitCode = status;
-  return wattle::capi::makeTrap(std::move(error));
+  return wattle::vm::orElse(wattle::capi::outOfMemoryTrap(), [&] {
+    auto error = wattle::Error::make(ErrorKind::Exit, "exit with status " + std::to_string(status));
+    error.exitCode = status;
+    return wattle::capi::makeTrap(std::move(error));
+  });
 }
 
-void wattle_frame_func_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.function); }
-void wattle_frame_module_name(const wasm_frame_t* frame, wasm_name_t* out) { setName(*out, frame->frame.module); }
+void wattle_frame_func_name(const wasm_frame_t* frame, wasm_name_t* out) { giveName(out, frame->frame.function); }
+void wattle_frame_module_name(const wasm_frame_t* frame, wasm_name_t* out) { giveName(out, frame->frame.module); }

@@ -16,7 +16,7 @@ wasm_memorytype_t* wattle_memorytype_new(uint64_t min, uint64_t max, unsigned fl
   if (page_size_log2 > 63) return nullptr;
   wattle::MemoryType type{min, maximum(max), (flags & WATTLE_MEMORY_64) != 0, (flags & WATTLE_MEMORY_SHARED) != 0,
                           static_cast<uint8_t>(page_size_log2)};
-  return wattle::vm::fromApi(type) ? makeType(type) : nullptr;
+  return orNothing([&] { return wattle::vm::fromApi(type) ? makeType(type) : nullptr; });
 }
 
 uint64_t wattle_memorytype_min(const wasm_memorytype_t* type) { return type->type.minPages; }
@@ -33,7 +33,7 @@ wasm_tabletype_t* wattle_tabletype_new(wasm_valtype_t* element, uint64_t min, ui
   std::unique_ptr<wasm_valtype_t, void (*)(wasm_valtype_t*)> owned(element, wasm_valtype_delete);
   if (!owned) return nullptr;
   wattle::TableType type{owned->type, min, maximum(max), is64};
-  return wattle::vm::fromApi(type) ? makeType(type) : nullptr;
+  return orNothing([&] { return wattle::vm::fromApi(type) ? makeType(type) : nullptr; });
 }
 
 uint64_t wattle_tabletype_min(const wasm_tabletype_t* type) { return type->type.min; }
@@ -41,40 +41,40 @@ uint64_t wattle_tabletype_max(const wasm_tabletype_t* type) { return type->type.
 bool wattle_tabletype_is64(const wasm_tabletype_t* type) { return type->type.is64; }
 
 wattle_error_t* wattle_memory_new(wasm_store_t* store, const wasm_memorytype_t* type, wasm_memory_t** out) {
-  return giveNew(wattle::Memory::create(store->store, fromType(*type)), out);
+  return giveNew(out, [&] { return wattle::Memory::create(store->store, fromType(*type)); });
 }
 
 wattle_error_t* wattle_table_new(wasm_store_t* store, const wasm_tabletype_t* type, const wasm_ref_t* init,
                                  wasm_table_t** out) {
-  return giveNew(makeTable(store->store, *type, init), out);
+  return giveNew(out, [&] { return makeTable(store->store, *type, init); });
 }
 
 uint64_t wattle_memory_pages(const wasm_memory_t* memory) { return memory->handle.pages(); }
 wattle_error_t* wattle_memory_grow(wasm_memory_t* memory, uint64_t pages, uint64_t* out) {
-  return give(memory->handle.grow(pages), out);
+  return give(out, [&] { return memory->handle.grow(pages); });
 }
 
 uint64_t wattle_table_size(const wasm_table_t* table) { return table->handle.size(); }
 
 wattle_error_t* wattle_table_get(const wasm_table_t* table, uint64_t index, wasm_ref_t** out) {
-  return give(getElement(*table, index), out);
+  return give(out, [&] { return getElement(*table, index); });
 }
 
 wattle_error_t* wattle_table_set(wasm_table_t* table, uint64_t index, const wasm_ref_t* ref) {
-  return errorOrNull(setElement(*table, index, ref));
+  return orError([&] { return setElement(*table, index, ref); });
 }
 
 wattle_error_t* wattle_table_grow(wasm_table_t* table, uint64_t delta, const wasm_ref_t* init, uint64_t* out) {
-  return give(growTable(*table, delta, init), out);
+  return give(out, [&] { return growTable(*table, delta, init); });
 }
 
 void wattle_shared_memory_delete(wattle_shared_memory_t* shared) { delete shared; }
 
 wattle_shared_memory_t* wattle_memory_share(const wasm_memory_t* memory) {
   auto shared = memory->handle.share();
-  return shared ? new wattle_shared_memory_t{std::move(*shared)} : nullptr;
+  return shared ? orNothing([&] { return new wattle_shared_memory_t{std::move(*shared)}; }) : nullptr;
 }
 
 wattle_error_t* wattle_memory_obtain(wasm_store_t* store, const wattle_shared_memory_t* shared, wasm_memory_t** out) {
-  return giveNew(wattle::Memory::create(store->store, shared->memory), out);
+  return giveNew(out, [&] { return wattle::Memory::create(store->store, shared->memory); });
 }

@@ -6,7 +6,9 @@ struct wattle_stats_t {
   wattle::Stats stats;
 };
 
-wattle_stats_t* wattle_engine_stats(const wasm_engine_t* engine) { return new wattle_stats_t{engine->engine.stats()}; }
+wattle_stats_t* wattle_engine_stats(const wasm_engine_t* engine) {
+  return wattle::capi::orNothing([&] { return new wattle_stats_t{engine->engine.stats()}; });
+}
 void wattle_stats_delete(wattle_stats_t* stats) { delete stats; }
 
 uint64_t wattle_stats_get(const wattle_stats_t* stats, wattle_stat_t which) {
@@ -36,7 +38,7 @@ uint64_t wattle_stats_get(const wattle_stats_t* stats, wattle_stat_t which) {
 }
 
 void wattle_stats_json(const wattle_stats_t* stats, wasm_name_t* out) {
-  wattle::capi::setName(*out, wattle::toJson(stats->stats));
+  wattle::capi::giveVec<wasm_byte_vec_delete>(out, [&] { wattle::capi::setName(*out, wattle::toJson(stats->stats)); });
 }
 
 void wattle_set_code_cache_limit(uint64_t bytes) { wattle::setCodeCacheLimit(bytes); }

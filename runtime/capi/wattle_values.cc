@@ -12,21 +12,26 @@ using wattle::RootScope;
 using wattle::Val;
 using wattle::ValType;
 
-void wattle_valtype_text(const wasm_valtype_t* type, wasm_name_t* out) { setName(*out, wattle::toString(type->type)); }
+namespace {
 
-void wattle_externtype_text(const wasm_externtype_t* type, wasm_name_t* out) {
+std::string textOf(const wasm_externtype_t* type) {
   switch (type->kind) {
-    case WASM_EXTERN_FUNC: return setName(*out, toString(fromType(*wasm_externtype_as_functype_const(type))));
-    case WASM_EXTERN_GLOBAL:
-      return setName(*out, toString(wattle::ExternType(fromType(*wasm_externtype_as_globaltype_const(type)))));
-    case WASM_EXTERN_TABLE:
-      return setName(*out, toString(wattle::ExternType(fromType(*wasm_externtype_as_tabletype_const(type)))));
-    case WASM_EXTERN_MEMORY:
-      return setName(*out, toString(wattle::ExternType(fromType(*wasm_externtype_as_memorytype_const(type)))));
+    case WASM_EXTERN_FUNC: return toString(fromType(*wasm_externtype_as_functype_const(type)));
+    case WASM_EXTERN_GLOBAL: return toString(wattle::ExternType(fromType(*wasm_externtype_as_globaltype_const(type))));
+    case WASM_EXTERN_TABLE: return toString(wattle::ExternType(fromType(*wasm_externtype_as_tabletype_const(type))));
+    case WASM_EXTERN_MEMORY: return toString(wattle::ExternType(fromType(*wasm_externtype_as_memorytype_const(type))));
     default:
-      return setName(
-          *out, toString(wattle::ExternType(wattle::TagType{fromType(*wasm_externtype_as_tagtype_const(type)->func)})));
+      return toString(wattle::ExternType(wattle::TagType{fromType(*wasm_externtype_as_tagtype_const(type)->func)}));
   }
+}
+
+}  // namespace
+
+void wattle_valtype_text(const wasm_valtype_t* type, wasm_name_t* out) {
+  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, wattle::toString(type->type)); });
+}
+void wattle_externtype_text(const wasm_externtype_t* type, wasm_name_t* out) {
+  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, textOf(type)); });
 }
 
 // --- Exceptions -----------------------------------------------------------------------------------------------------
@@ -34,7 +39,7 @@ void wattle_externtype_text(const wasm_externtype_t* type, wasm_name_t* out) {
 #define WATTLE_DEFINE_REF(name, Kind)                                                                         \
   void wattle_##name##_delete(wattle_##name##_t* ref) { delete ref; }                                         \
   wattle_##name##_t* wattle_##name##_copy(const wattle_##name##_t* ref) {                                     \
-    return ref ? new wattle_##name##_t(*ref) : nullptr;                                                       \
+    return ref ? orNothing([&] { return new wattle_##name##_t(*ref); }) : nullptr;                            \
   }                                                                                                           \
   bool wattle_##name##_same(const wattle_##name##_t* a, const wattle_##name##_t* b) { return sameRef(a, b); } \
   wasm_ref_t* wattle_##name##_as_ref(wattle_##name##_t* ref) { return ref; }                                  \
@@ -45,10 +50,14 @@ WATTLE_DEFINE_REF(tag, Tag)
 WATTLE_DEFINE_REF(exception, Exception)
 
 wattle_tag_t* wattle_tag_new(wasm_store_t* store, const wasm_tagtype_t* type) {
-  auto tag = wattle::Tag::create(store->store, fromType(*type->func));
-  return tag.impl() ? new wattle_tag_t(std::move(tag)) : nullptr;
+  return orNothing([&] {
+    auto tag = wattle::Tag::create(store->store, fromType(*type->func));
+    return tag.impl() ? new wattle_tag_t(std::move(tag)) : nullptr;
+  });
 }
-wasm_tagtype_t* wattle_tag_type(const wattle_tag_t* tag) { return makeType(wattle::TagType{tag->handle.type()}); }
+wasm_tagtype_t* wattle_tag_type(const wattle_tag_t* tag) {
+  return orNothing([&] { return makeType(wattle::TagType{tag->handle.type()}); });
+}
 wasm_extern_t* wattle_tag_as_extern(wattle_tag_t* tag) { return tag; }
 wattle_tag_t* wattle_extern_as_tag(wasm_extern_t* external) {
   return external && external->tag == RefTag::Tag ? static_cast<wattle_tag_t*>(external) : nullptr;
@@ -56,38 +65,44 @@ wattle_tag_t* wattle_extern_as_tag(wasm_extern_t* external) {
 
 wattle_error_t* wattle_exception_new(wasm_store_t* store, const wattle_tag_t* tag, const wasm_val_vec_t* values,
                                      wattle_exception_t** out) {
-  RootScope scope(store->store);
-  auto params = tag->handle.type().params;
-  size_t given = values ? values->size : 0;
-  if (given != params.size()) {
-    return makeError(wattle::ErrorKind::Argument, "the values are not as many as the tag's parameters");
-  }
-  std::vector<Val> payload;
-  for (size_t i = 0; i < params.size(); ++i) {
-    auto value = toVal(store->store, values->data[i], params[i]);
-    if (!value) return makeError(std::move(value.error()));
-    payload.push_back(*value);
-  }
-  return giveNew(wattle::Exception::create(store->store, tag->handle, payload), out);
+  return giveNew(out, [&]() -> wattle::Result<wattle::Exception> {
+    RootScope scope(store->store);
+    auto params = tag->handle.type().params;
+    size_t given = values ? values->size : 0;
+    if (given != params.size()) {
+      return std::unexpected(
+          wattle::Error::make(wattle::ErrorKind::Argument, "the values are not as many as the tag's parameters"));
+    }
+    std::vector<Val> payload;
+    for (size_t i = 0; i < params.size(); ++i) {
+      auto value = toVal(store->store, values->data[i], params[i]);
+      if (!value) return std::unexpected(std::move(value.error()));
+      payload.push_back(*value);
+    }
+    return wattle::Exception::create(store->store, tag->handle, payload);
+  });
 }
 
 wattle_tag_t* wattle_exception_tag(const wattle_exception_t* exception) {
   auto tag = exception->handle.tag();
-  return tag.impl() ? new wattle_tag_t(std::move(tag)) : nullptr;
+  return tag.impl() ? orNothing([&] { return new wattle_tag_t(std::move(tag)); }) : nullptr;
 }
 
 void wattle_exception_values(const wattle_exception_t* exception, wasm_val_vec_t* out) {
   auto* store = liveStore(exception->handle.impl());
   if (!store) return wasm_val_vec_new_empty(out);
   RootScope scope(*store);
-  auto values = exception->handle.values();
-  wasm_val_vec_new_uninitialized(out, values.size());
-  for (size_t i = 0; i < out->size; ++i) fromVal(*store, values[i], out->data[i]);
+  giveVec<wasm_val_vec_delete>(out, [&] {
+    auto values = exception->handle.values();
+    wasm_val_vec_new_uninitialized(out, values.size());
+    requireSize(out->size, values.size());
+    for (size_t i = 0; i < out->size; ++i) fromVal(*store, values[i], out->data[i]);
+  });
 }
 
 wattle_exception_t* wattle_trap_exception(const wasm_trap_t* trap) {
   auto exception = wattle::Exception::from(trap->error());
-  return exception ? new wattle_exception_t(std::move(*exception)) : nullptr;
+  return exception ? orNothing([&] { return new wattle_exception_t(std::move(*exception)); }) : nullptr;
 }
 
 wasm_trap_t* wattle_exception_as_trap(const wattle_exception_t* exception) {
@@ -128,7 +143,8 @@ wasm_valkind_t wattle_ref_kind(const wasm_ref_t* ref) {
 
 wasm_ref_t* wattle_i31_new(uint32_t value) {
   uint32_t word = value << 1 | 1;
-  return new ValueRef(makeBox<ValueBox>(Val::reference({wattle::Kind::Ref, false, false, wattle::Heap::I31}, word)));
+  const auto value31 = Val::reference({wattle::Kind::Ref, false, false, wattle::Heap::I31}, word);
+  return orNothing([&]() -> wasm_ref_t* { return new ValueRef(makeBox<ValueBox>(value31)); });
 }
 
 bool wattle_i31_get_u(const wasm_ref_t* ref, uint32_t* out) {
@@ -147,7 +163,7 @@ void wattle_val_init_v128(wasm_val_t* out, const uint8_t bytes[16]) {
   wattle::V128 value;
   std::copy_n(bytes, 16, value.bytes.begin());
   *out = zeroVal(ValType::v128());
-  out->of.ref = new ValueRef(makeBox<ValueBox>(Val(value)));
+  out->of.ref = orNothing([&]() -> wasm_ref_t* { return new ValueRef(makeBox<ValueBox>(Val(value))); });
 }
 
 bool wattle_val_v128(const wasm_val_t* value, uint8_t out[16]) {

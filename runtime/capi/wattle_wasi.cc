@@ -31,57 +31,67 @@ wattle::WasiSink sinkOf(wattle_wasi_sink_t sink, void* env, void (*finalizer)(vo
 void take(const std::shared_ptr<std::string>& buffer, wasm_byte_vec_t* out) {
   if (!buffer) return wasm_byte_vec_new_empty(out);
   wasm_byte_vec_new(out, buffer->size(), buffer->data());
-  buffer->clear();
+  if (out->size == buffer->size()) buffer->clear();  // else there is no memory, and it waits
 }
 
 }  // namespace
 
-wattle_wasi_config_t* wattle_wasi_config_new() { return new wattle_wasi_config_t; }
-void wattle_wasi_config_delete(wattle_wasi_config_t* config) { delete config; }
-void wattle_wasi_config_arg(wattle_wasi_config_t* config, const char* argument) { config->config.arg(argument); }
-void wattle_wasi_config_env(wattle_wasi_config_t* config, const char* name, const char* value) {
-  config->config.env(name, value);
+wattle_wasi_config_t* wattle_wasi_config_new() {
+  return orNothing([] { return new wattle_wasi_config_t; });
 }
-void wattle_wasi_config_inherit_env(wattle_wasi_config_t* config) { config->config.inheritEnv(); }
-void wattle_wasi_config_inherit_stdin(wattle_wasi_config_t* config) { config->config.inheritStdin(); }
+void wattle_wasi_config_delete(wattle_wasi_config_t* config) { delete config; }
+void wattle_wasi_config_arg(wattle_wasi_config_t* config, const char* argument) {
+  orNothing([&] { config->config.arg(argument); });
+}
+void wattle_wasi_config_env(wattle_wasi_config_t* config, const char* name, const char* value) {
+  orNothing([&] { config->config.env(name, value); });
+}
+void wattle_wasi_config_inherit_env(wattle_wasi_config_t* config) {
+  orNothing([&] { config->config.inheritEnv(); });
+}
+void wattle_wasi_config_inherit_stdin(wattle_wasi_config_t* config) {
+  orNothing([&] { config->config.inheritStdin(); });
+}
 
 void wattle_wasi_config_inherit_stdout(wattle_wasi_config_t* config) {
-  config->config.inheritStdout();
+  orNothing([&] { config->config.inheritStdout(); });
   config->captureStdout = false;
 }
 void wattle_wasi_config_inherit_stderr(wattle_wasi_config_t* config) {
-  config->config.inheritStderr();
+  orNothing([&] { config->config.inheritStderr(); });
   config->captureStderr = false;
 }
 
 void wattle_wasi_config_stdin_bytes(wattle_wasi_config_t* config, const wasm_byte_vec_t* bytes) {
-  config->config.stdinFrom(std::string(bytes->data, bytes->size));
+  orNothing([&] { config->config.stdinFrom(std::string(bytes->data, bytes->size)); });
 }
 void wattle_wasi_config_capture_stdout(wattle_wasi_config_t* config) { config->captureStdout = true; }
 void wattle_wasi_config_capture_stderr(wattle_wasi_config_t* config) { config->captureStderr = true; }
 
 void wattle_wasi_config_stdout_to(wattle_wasi_config_t* config, wattle_wasi_sink_t sink, void* env,
                                   void (*finalizer)(void*)) {
-  config->config.stdoutTo(sinkOf(sink, env, finalizer));
+  orNothing([&] { config->config.stdoutTo(sinkOf(sink, env, finalizer)); });
   config->captureStdout = false;
 }
 void wattle_wasi_config_stderr_to(wattle_wasi_config_t* config, wattle_wasi_sink_t sink, void* env,
                                   void (*finalizer)(void*)) {
-  config->config.stderrTo(sinkOf(sink, env, finalizer));
+  orNothing([&] { config->config.stderrTo(sinkOf(sink, env, finalizer)); });
   config->captureStderr = false;
 }
 
 wattle_error_t* wattle_wasi_config_preopen_dir(wattle_wasi_config_t* config, const char* host, const char* guest,
                                                bool read_only) {
   auto access = read_only ? wattle::DirAccess::ReadOnly : wattle::DirAccess::ReadWrite;
-  return errorOrNull(config->config.preopenDir(host, guest, access));
+  return orError([&] { return config->config.preopenDir(host, guest, access); });
 }
 
 wattle_error_t* wattle_wasi_config_listen_tcp(wattle_wasi_config_t* config, const char* address, uint16_t port,
                                               uint16_t* out) {
-  auto listening = config->config.listenTcp(address, port);
-  if (listening && out) *out = config->config.lastListenerPort();
-  return errorOrNull(std::move(listening));
+  return orError([&] {
+    auto listening = config->config.listenTcp(address, port);
+    if (listening && out) *out = config->config.lastListenerPort();
+    return listening;
+  });
 }
 
 void wattle_wasi_config_max_open_files(wattle_wasi_config_t* config, uint32_t most) {
@@ -90,31 +100,37 @@ void wattle_wasi_config_max_open_files(wattle_wasi_config_t* config, uint32_t mo
 
 void wattle_wasi_config_clocks(wattle_wasi_config_t* config, uint64_t (*realtime)(void*), uint64_t (*monotonic)(void*),
                                void* env) {
-  if (realtime) config->config.realtimeClock([realtime, env] { return realtime(env); });
-  if (monotonic) config->config.monotonicClock([monotonic, env] { return monotonic(env); });
+  if (realtime) orNothing([&] { config->config.realtimeClock([realtime, env] { return realtime(env); }); });
+  if (monotonic) orNothing([&] { config->config.monotonicClock([monotonic, env] { return monotonic(env); }); });
 }
 
 void wattle_wasi_config_random(wattle_wasi_config_t* config, void (*fill)(void*, uint8_t*, size_t), void* env) {
   if (fill)
-    config->config.randomSource([fill, env](std::span<uint8_t> bytes) { fill(env, bytes.data(), bytes.size()); });
+    orNothing([&] {
+      config->config.randomSource([fill, env](std::span<uint8_t> bytes) { fill(env, bytes.data(), bytes.size()); });
+    });
 }
 
 wattle_error_t* wattle_wasi_new(const wattle_wasi_config_t* config, wattle_wasi_t** out) {
-  auto own = std::make_unique<wattle_wasi_t>();
-  wattle::WasiConfig settings = config->config;
-  if (config->captureStdout) settings.stdoutTo(own->out = std::make_shared<std::string>());
-  if (config->captureStderr) settings.stderrTo(own->err = std::make_shared<std::string>());
-  auto context = wattle::WasiContext::create(settings);
-  if (!context) return makeError(std::move(context.error()));
-  own->context = std::move(*context);
-  *out = own.release();
-  return nullptr;
+  std::unique_ptr<wattle_wasi_t> own;
+  wattle_error_t* error = orError([&]() -> wattle::Result<void> {
+    own = std::make_unique<wattle_wasi_t>();
+    wattle::WasiConfig settings = config->config;
+    if (config->captureStdout) settings.stdoutTo(own->out = std::make_shared<std::string>());
+    if (config->captureStderr) settings.stderrTo(own->err = std::make_shared<std::string>());
+    auto context = wattle::WasiContext::create(settings);
+    if (!context) return std::unexpected(std::move(context.error()));
+    own->context = std::move(*context);
+    return {};
+  });
+  if (!error) *out = own.release();
+  return error;
 }
 
 void wattle_wasi_delete(wattle_wasi_t* wasi) { delete wasi; }
 
 wattle_error_t* wattle_linker_define_wasi(wattle_linker_t* linker, const wattle_wasi_t* wasi) {
-  return errorOrNull(wattle::addToLinker(linker->linker, wasi->context));
+  return orError([&] { return wattle::addToLinker(linker->linker, wasi->context); });
 }
 
 void wattle_wasi_take_stdout(wattle_wasi_t* wasi, wasm_byte_vec_t* out) { take(wasi->out, out); }

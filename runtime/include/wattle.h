@@ -4,6 +4,9 @@
  * Errors. A function that can fail returns NULL when it succeeds, else the error, which is the caller's to delete. Its
  * result is written to the parameter named `out`, and only when it succeeds.
  *
+ * Memory. When there is none, what gives an object gives NULL, what fills a vector leaves it empty, what is to be copied or defined is not; errors
+ * and traps say "out of memory", of kind RESOURCE.
+ *
  * Threads are as in wasm.h. What may be used from other threads than its store's says so.
  *
  * Units. Memories in bytes unless the name says pages, times in nanoseconds, fuel in instructions. Texts are UTF-8,
@@ -170,7 +173,14 @@ WASM_API_EXTERN own wattle_limits_t* wattle_limits_new(void);
 WASM_API_EXTERN void wattle_limits_set_memory_bytes(wattle_limits_t*, uint64_t);   /* of each memory */
 WASM_API_EXTERN void wattle_limits_set_table_elements(wattle_limits_t*, uint64_t); /* of each table */
 WASM_API_EXTERN void wattle_limits_set_instances(wattle_limits_t*, uint64_t);      /* alive at once */
-WASM_API_EXTERN void wattle_limits_set_gc_heap_bytes(wattle_limits_t*, uint64_t);  /* structures and arrays */
+/* Structures and arrays; and as much once more for exceptions. */
+WASM_API_EXTERN void wattle_limits_set_gc_heap_bytes(wattle_limits_t*, uint64_t);
+/* Of all memories together; of how many memories and tables there may be, those of instances included. */
+WASM_API_EXTERN void wattle_limits_set_total_memory_bytes(wattle_limits_t*, uint64_t);
+WASM_API_EXTERN void wattle_limits_set_memories(wattle_limits_t*, uint64_t);
+WASM_API_EXTERN void wattle_limits_set_tables(wattle_limits_t*, uint64_t);
+/* As wattle_config_set_max_stack, which it lowers. */
+WASM_API_EXTERN void wattle_limits_set_stack_bytes(wattle_limits_t*, size_t);
 /* The limits are copied. */
 WASM_API_EXTERN own wasm_store_t* wattle_store_new(wasm_engine_t*, const wattle_limits_t*);
 
@@ -178,6 +188,8 @@ WASM_API_EXTERN own wasm_store_t* wattle_store_new(wasm_engine_t*, const wattle_
  * ARGUMENT: the engine was not configured for fuel. */
 WASM_API_EXTERN own wattle_error_t* wattle_store_add_fuel(wasm_store_t*, uint64_t units);
 WASM_API_EXTERN own wattle_error_t* wattle_store_fuel(const wasm_store_t*, uint64_t* out); /* what is left */
+/* For host functions whose work is to be paid for. TRAP, OUT_OF_FUEL: there is not as much, and nothing is taken. */
+WASM_API_EXTERN own wattle_error_t* wattle_store_consume_fuel(wasm_store_t*, uint64_t units);
 
 /* Makes the guests of a store trap with INTERRUPTED, at the next loop or call: the running one, and those called later,
  * until it is cleared. The handle may outlive the store; wattle_interrupt may be called from any thread and from signal
@@ -268,6 +280,53 @@ WASM_API_EXTERN own wasm_func_t* wattle_func_new(wasm_store_t*, const wasm_funct
 WASM_API_EXTERN own wasm_extern_t* wattle_caller_export(const wattle_caller_t*, const char* name);
 /* Its export "memory", else its first memory, or NULL. */
 WASM_API_EXTERN own wasm_memory_t* wattle_caller_memory(const wattle_caller_t*);
+
+/* --- Calls that wait without holding a thread ------------------------------------------------------------------------- */
+
+/* A guest that is called with wattle_func_call_async runs on a stack of its own. When it calls an asynchronous host
+ * function that has not been completed by the time its callback returns, the guest is suspended, and
+ * wattle_func_call_async returns; completing goes on where the guest stood. Thousands of calls may be under way on one
+ * thread, in one store or in many. The event loop is the host's own.
+ *
+ * A guest can be suspended only where no other host function stands between wattle_func_call_async and the asynchronous
+ * one; elsewhere the latter traps. Fuel, limits, deadlines and interruption count as for any call. All of this belongs to
+ * the store's thread. */
+
+/* What an asynchronous host function keeps until it has its results. Deleting one that has not been completed leaves the
+ * guest waiting until its call is cancelled or deleted. */
+WATTLE_DECLARE_OWN(completion)
+/* The guest goes on with these results (borrowed), and runs until it is suspended again or ends before this returns; while
+ * the callback still runs, it is only noted. ARGUMENT: results that the function's type does not have (it still waits);
+ * completed already; the call was cancelled, or its store is gone; another thread. */
+WASM_API_EXTERN own wattle_error_t* wattle_completion_resume(const wattle_completion_t*, const wasm_val_vec_t* results);
+/* The same with a trap, which ends the guest's call, or is thrown in it (wattle_exception_as_trap). */
+WASM_API_EXTERN own wattle_error_t* wattle_completion_fail(const wattle_completion_t*, own wasm_trap_t*);
+/* Somebody still waits for it. */
+WASM_API_EXTERN bool wattle_completion_is_pending(const wattle_completion_t*);
+
+/* Begins something and sees to it that it is completed later, or completes it at once. The arguments are borrowed for the
+ * time of the callback; the completion is the callback's to delete, sooner or later, also when it returns a trap, which
+ * ends the guest's call. */
+typedef own wasm_trap_t* (*wattle_async_callback_t)(void* env, const wattle_caller_t*, const wasm_val_vec_t* args,
+                                                    own wattle_completion_t*);
+/* NULL: as wattle_func_new. */
+WASM_API_EXTERN own wasm_func_t* wattle_func_new_async(wasm_store_t*, const wasm_functype_t*, wattle_async_callback_t,
+                                                       void* env, void (*finalizer)(void*));
+
+/* A call under way, or over. Deleting one that is suspended cancels it. */
+WATTLE_DECLARE_OWN(async_call)
+/* The arguments are borrowed. `stack_bytes` of stack for the guest; 0: what the store allows. An error (RESOURCE: no stack;
+ * ARGUMENT) comes before anything has run; what comes later is the call's result. */
+WASM_API_EXTERN own wattle_error_t* wattle_func_call_async(const wasm_func_t*, const wasm_val_vec_t* args,
+                                                           size_t stack_bytes, own wattle_async_call_t** out);
+WASM_API_EXTERN bool wattle_async_call_is_done(const wattle_async_call_t*);
+/* As wasm_func_call gives its results: once the call is done, and only once. */
+WASM_API_EXTERN own wasm_trap_t* wattle_async_call_take(wattle_async_call_t*, own wasm_val_vec_t* results);
+/* Called when it is done, by whoever made it go on for the last time; at once if it is done already; not when the call is
+ * deleted first. Replaces an earlier one. It may take the results and delete the call. */
+WASM_API_EXTERN void wattle_async_call_when_done(wattle_async_call_t*, void (*callback)(void* env), void* env);
+/* Takes the guest down as a trap does, with INTERRUPTED; the call is done then. Nothing, unless it is suspended. */
+WASM_API_EXTERN void wattle_async_call_cancel(wattle_async_call_t*);
 
 /* --- Instances and linking by name ---------------------------------------------------------------------------------- */
 

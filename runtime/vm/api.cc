@@ -199,12 +199,20 @@ void InterruptHandle::interrupt() const {
 void Store::clearInterrupt() { impl_->clearInterrupt(); }
 
 Result<void> Store::setDeadline(std::chrono::nanoseconds fromNow) {
-  if (impl_->setDeadline(fromNow)) return {};
-  return std::unexpected(Error::make(ErrorKind::Resource, "cannot start the thread that keeps deadlines"));
+  return vm::atBoundary([&]() -> Result<void> {
+    if (impl_->setDeadline(fromNow)) return {};
+    return std::unexpected(Error::make(ErrorKind::Resource, "cannot start the thread that keeps deadlines"));
+  });
 }
 
+namespace {
+Error fuelIsOff() {
+  return vm::orElse(vm::outOfMemory(), [] { return Error::make(ErrorKind::Argument, "Config::fuel is off"); });
+}
+}  // namespace
+
 Result<void> Store::addFuel(uint64_t units) {
-  if (!impl_->engine().config.fuel) return std::unexpected(Error::make(ErrorKind::Argument, "Config::fuel is off"));
+  if (!impl_->engine().config.fuel) return std::unexpected(fuelIsOff());
   int64_t& fuel = impl_->context().fuel;  // counts up; what is below zero may be spent
   if (units > INT64_MAX || __builtin_sub_overflow(fuel, static_cast<int64_t>(units), &fuel)) fuel = INT64_MIN;
   return {};
@@ -219,7 +227,7 @@ Result<void> Store::consumeFuel(uint64_t units) {
 }
 
 Result<uint64_t> Store::fuel() const {
-  if (!impl_->engine().config.fuel) return std::unexpected(Error::make(ErrorKind::Argument, "Config::fuel is off"));
+  if (!impl_->engine().config.fuel) return std::unexpected(fuelIsOff());
   int64_t fuel = impl_->context().fuel;
   return fuel < 0 ? ~static_cast<uint64_t>(fuel) + 1 : 0;
 }
@@ -227,18 +235,18 @@ Result<uint64_t> Store::fuel() const {
 Val Store::externref(std::shared_ptr<void> value) {
   if (!value) return Val::null(ValType::externref());
   impl_->collectIfDue();
-  uint64_t word = impl_->externs().add(std::move(value));
+  uint64_t word = vm::orElse(uint64_t{0}, [&] { return impl_->externs().add(std::move(value)); });
   impl_->pin(word, vm::RefKind::Extern);
   return Val::reference(ValType::externref(), word);
 }
 
 Result<std::shared_ptr<void>> Store::externValue(const Val& value) const {
-  bool isExtern = value.type().isRef() && (value.type().heap == Heap::Extern || value.type().heap == Heap::NoExtern);
+  const bool isExtern = value.type().isRef() && (value.type().heap == Heap::Extern || value.type().heap == Heap::NoExtern);
   if (isExtern && value.isNull()) return std::shared_ptr<void>();
-  if (!isExtern || !impl_->externs().contains(value.ref())) {
+  return vm::atBoundary([&]() -> Result<std::shared_ptr<void>> {
+    if (isExtern && impl_->externs().contains(value.ref())) return impl_->externs().value(value.ref());
     return std::unexpected(Error::make(ErrorKind::Argument, "not an external reference of this store"));
-  }
-  return impl_->externs().value(value.ref());
+  });
 }
 
 void Store::setData(std::shared_ptr<void> data) {

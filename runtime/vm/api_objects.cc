@@ -29,6 +29,14 @@ std::unexpected<Error> argument(std::string message) {
 }
 std::unexpected<Error> gone() { return argument("the handle is empty, or its store is gone"); }
 
+// A reference in that hierarchy, not null.
+bool isOf(vm::RefKind kind, const Val& value) {
+  return vm::orElse(false, [&] {
+    auto type = vm::fromApi(value.type());
+    return type && type->isRef() && vm::refKind(*type) == kind && !value.isNull();
+  });
+}
+
 template <class T>
 bool isLive(T* impl) {
   return impl && impl->store() && impl->store()->isOpen();
@@ -62,25 +70,31 @@ WATTLE_DEFINE_HANDLE(Instance)
 // --- Func
 // -------------------------------------------------------------------------------------------------------------
 
-// A definition of its own, so no other store shares it. An impossible type makes an empty handle.
+// A definition of its own, so no other store shares it.
 Func Func::host(Store& store, const FuncType& type, HostCallback callback, std::string name) {
-  auto definition = vm::HostDefinition::make(type, std::move(callback), std::move(name));
-  if (!definition) return {};
-  store.impl().collectIfDue();
-  auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
-  return made ? Func((*made)->function()) : Func();
+  return vm::orElse(Func(), [&] {
+    auto definition = vm::HostDefinition::make(type, std::move(callback), std::move(name));
+    if (!definition) return Func();
+    store.impl().collectIfDue();
+    auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
+    return made ? Func((*made)->function()) : Func();
+  });
 }
 
 FuncType Func::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(); }
 
 Result<std::vector<Val>> Func::call(std::span<const Val> args) const {
-  if (!impl_) return gone();
-  return vm::atBoundary([&] { return vm::callChecked(*impl_, args); });
+  return vm::atBoundary([&]() -> Result<std::vector<Val>> {
+    if (!impl_) return gone();
+    return vm::callChecked(*impl_, args);
+  });
 }
 
 Result<void> Func::callRaw(std::span<RawVal> values) const {
-  if (!impl_) return gone();
-  return vm::atBoundary([&] { return vm::callRaw(*impl_, values); });
+  return vm::atBoundary([&]() -> Result<void> {
+    if (!impl_) return gone();
+    return vm::callRaw(*impl_, values);
+  });
 }
 
 Val Func::ref() const {
@@ -89,8 +103,7 @@ Val Func::ref() const {
 }
 
 std::optional<Func> Func::fromRef(Store& store, const Val& value) {
-  auto type = vm::fromApi(value.type());
-  if (!type || !type->isRef() || vm::refKind(*type) != vm::RefKind::Func || value.isNull()) return std::nullopt;
+  if (!isOf(vm::RefKind::Func, value)) return std::nullopt;
   auto* reference = reinterpret_cast<const abi::VMFuncRef*>(value.ref());
   if (reference->context->storeContext != &store.impl().context()) return std::nullopt;
   return Func(vm::Function::canonical(reference));
@@ -243,12 +256,14 @@ Result<void> Global::set(const Val& value) const {
 // --------------------------------------------------------------------------------------------------------------
 
 Tag Tag::create(Store& store, const FuncType& type) {
-  auto signature = vm::fromApi(type);
-  if (!signature) return {};
-  auto interned = vm::TypeRegistry::process().internFunc(*signature);
-  if (!interned) return {};
-  store.impl().collectIfDue();
-  return Tag(new vm::Tag(store.impl(), interned->id));
+  return vm::orElse(Tag(), [&] {
+    auto signature = vm::fromApi(type);
+    if (!signature) return Tag();
+    auto interned = vm::TypeRegistry::process().internFunc(*signature);
+    if (!interned) return Tag();
+    store.impl().collectIfDue();
+    return Tag(new vm::Tag(store.impl(), interned->id));
+  });
 }
 
 FuncType Tag::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(); }
@@ -281,8 +296,7 @@ std::optional<Exception> Exception::from(const Error& error) {
 }
 
 std::optional<Exception> Exception::fromRef(Store& store, const Val& value) {
-  auto type = vm::fromApi(value.type());
-  if (!type || !type->isRef() || vm::refKind(*type) != vm::RefKind::Exn || value.isNull()) return std::nullopt;
+  if (!isOf(vm::RefKind::Exn, value)) return std::nullopt;
   auto* exception = vm::Exception::from(value.ref());
   if (exception->store() != &store.impl()) return std::nullopt;
   return Exception(exception);
@@ -306,8 +320,7 @@ Val Exception::ref() const {
 }
 
 Error Exception::error() const {
-  if (!isLive(impl_)) return gone().error();
-  return vm::uncaught(*impl_);
+  return vm::orElse(vm::outOfMemory(), [&] { return isLive(impl_) ? vm::uncaught(*impl_) : gone().error(); });
 }
 
 // --- Instance
@@ -332,7 +345,7 @@ std::optional<Instance> Instance::from(const Frame& frame) {
 Module Instance::module() const { return Module(impl_ ? impl_->sharedModule() : nullptr); }
 
 std::optional<Extern> Instance::get(std::string_view name) const {
-  return isLive(impl_) ? impl_->exported(name) : std::nullopt;
+  return vm::orElse(std::optional<Extern>(), [&] { return isLive(impl_) ? impl_->exported(name) : std::nullopt; });
 }
 
 std::vector<std::pair<std::string, Extern>> Instance::exports() const {

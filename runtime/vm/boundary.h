@@ -41,4 +41,13 @@ std::invoke_result_t<Body> orElse(std::invoke_result_t<Body> otherwise, Body&& b
   return contain(std::forward<Body>(body), [&](Error&&) { return std::move(otherwise); });
 }
 
+// Appends, or says that there is no memory for it.
+template <class Vector>
+bool appended(Vector& vector, const typename Vector::value_type& value) noexcept {
+  return orElse(false, [&] {
+    vector.push_back(value);
+    return true;
+  });
+}
+
 }  // namespace wattle::vm

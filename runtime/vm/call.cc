@@ -216,7 +216,8 @@ Result<void> callback(HostFunction& host, Instance* instance, std::span<const Va
   Result<void> result = run();
   store.unpinTo(mark);
   Fiber* fiber = threadState().fiber;
-  if (fiber && fiber->pending && result) [[unlikely]] result = awaitOutcome(*fiber, results);
+  if (fiber && fiber->pending && result) [[unlikely]]
+    result = atBoundary([&] { return awaitOutcome(*fiber, results); });
   host.release();
   return result;
 }

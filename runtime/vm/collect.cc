@@ -6,6 +6,9 @@
 // reference keeps that. (Registers too: guest values may wait in callee-saved registers of host code.) This can keep a
 // little too much, for as long as the word stays there.
 //
+// A collection takes memory for what is yet to be traced. Where there is none, before anything has been freed or a mark of the heap forgotten, it
+// does not take place; later, what was marked is searched again for what it reaches, as often as needed.
+//
 // Objects are freed in two steps, since closing one runs code of the host: first all of the dead are closed, then all
 // are deleted.
 #include "runtime/vm/collect.h"
@@ -13,6 +16,7 @@
 #include <algorithm>
 #include <csetjmp>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/call.h"
 #include "runtime/vm/exceptions.h"
 #include "runtime/vm/fiber.h"
@@ -35,7 +39,7 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
     }
     case RefKind::Extern:
     case RefKind::Any:
-      if ((reference & (abi::kGcAlignment - 1)) == 0) heapObjects_.push_back(reference);
+      if ((reference & (abi::kGcAlignment - 1)) == 0) markInHeap(reference);
       if (store_.externs_.contains(reference)) store_.externs_.slots_[reference >> 3].marked = true;
       break;
     case RefKind::Exn: mark(Exception::from(reference)); break;
@@ -45,8 +49,25 @@ void Tracer::mark(uint64_t reference, RefKind kind) {
 void Tracer::markConservatively(uint64_t word) {
   if (visitor_) return visitor_->stackWord(word);
   if ((word & 7) == 2) mark(word, RefKind::Extern);
-  if (store_.gc_ && word != 0 && store_.gc_->isObject(word)) heapObjects_.push_back(word);
+  if (store_.gc_ && word != 0 && store_.gc_->isObject(word)) markInHeap(word);
   if (Object* object = find(word)) mark(object);
+}
+
+void Tracer::mark(Object* object) {
+  if (visitor_ || object->marked_) return;
+  object->marked_ = true;
+  if (!appended(pending_, object)) overflowed_ = true;
+}
+
+void Tracer::markInHeap(uint64_t reference) {
+  if (appended(heapObjects_, reference)) return;
+  heapOverflowed_ = true;
+  if (store_.gc_ && isMarkingHeap_) store_.gc_->markUntraced(reference);
+}
+
+void Tracer::beginHeap() {
+  isMarkingHeap_ = true;
+  store_.gc_->beginMarking();
 }
 
 void Tracer::drain() {
@@ -56,18 +77,33 @@ void Tracer::drain() {
       pending_.pop_back();
       object->trace(*this);
     }
+    heapOverflowed_ = false;  // what did not get into the list is marked
     if (store_.gc_) store_.gc_->markFrom(heapObjects_, this);
-  } while (!pending_.empty());
+    if (std::exchange(overflowed_, false)) {
+      for (Object* o = store_.objects_; o; o = o->next_) {
+        if (o->marked_) o->trace(*this);
+      }
+    }
+  } while (!pending_.empty() || !heapObjects_.empty() || overflowed_ || heapOverflowed_);
+}
+
+std::optional<std::vector<Tracer::Extent>> Tracer::listExtents() const {
+  std::vector<Extent> extents;
+  for (Object* o = store_.objects_; o; o = o->next_) {
+    auto begin = reinterpret_cast<uintptr_t>(o);
+    if (size_t size = o->extent()) extents.push_back({begin, begin + size, o});
+  }
+  std::ranges::sort(extents, {}, &Extent::begin);
+  return extents;
 }
 
 Object* Tracer::find(uintptr_t address) {
+  if (!extents_) extents_ = orElse(std::nullopt, [&] { return listExtents(); });
   if (!extents_) {
-    extents_.emplace();
     for (Object* o = store_.objects_; o; o = o->next_) {
-      auto begin = reinterpret_cast<uintptr_t>(o);
-      if (size_t size = o->extent()) extents_->push_back({begin, begin + size, o});
+      if (address - reinterpret_cast<uintptr_t>(o) < o->extent()) return o;
     }
-    std::ranges::sort(*extents_, {}, &Extent::begin);
+    return nullptr;
   }
   auto it = std::ranges::upper_bound(*extents_, address, {}, &Extent::begin);
   if (it == extents_->begin()) return nullptr;
@@ -107,10 +143,11 @@ bool Store::findStacks(uintptr_t from, std::vector<StackPart>& parts) const {
 }
 
 bool Store::scanStack(Tracer& tracer) {
+  if (lostPins_) return false;
   std::vector<StackPart> parts;
   std::jmp_buf registers;  // low in this frame; glibc leaves rbx, r12 to r15 in it as they are
   setjmp(registers);
-  if (!findStacks(reinterpret_cast<uintptr_t>(&registers), parts)) return false;
+  if (!orElse(false, [&] { return findStacks(reinterpret_cast<uintptr_t>(&registers), parts); })) return false;
   for (const StackPart& part : parts) searchWords(part.from, part.to, tracer);
   for (const Fiber* fiber : suspendedFibers) searchWords(fiber->stackPointer(), fiber->stackEnd(), tracer);
   return true;
@@ -137,13 +174,18 @@ void Store::collect(bool releasePins) {
   if (collecting_ || closing_) return;
   Tracer tracer(*this);
   if (!scanStack(tracer)) return;
+  if (tracer.hasLost()) return forgetMarks();
   collecting_ = true;
   if (releasePins && scopes_ == 0 && !context().activation) unpin(0);
   for (Object* o = objects_; o; o = o->next_) {
     if (o->handles_ != 0 || o->pinned_) tracer.mark(o);
   }
   traceWords(tracer);
-  if (gc_) gc_->beginMarking();
+  if (tracer.hasLost()) {
+    collecting_ = false;
+    return forgetMarks();
+  }
+  if (gc_) tracer.beginHeap();
   tracer.drain();
 
   Object* dead = nullptr;
@@ -162,8 +204,8 @@ void Store::collect(bool releasePins) {
   std::vector<std::shared_ptr<void>> deadValues;  // destroyed when the table is whole again
   for (uint32_t i = 0; i < externs_.slots_.size(); ++i) {
     auto& slot = externs_.slots_[i];
-    if (slot.used && !slot.marked && !slot.pinned) {
-      deadValues.push_back(std::move(slot.value));
+    if (slot.used && !slot.marked && !slot.pinned && appended(deadValues, slot.value)) {
+      slot.value.reset();
       slot.used = false;
       slot.nextFree = externs_.firstFree_;
       externs_.firstFree_ = i;
@@ -181,12 +223,24 @@ void Store::collect(bool releasePins) {
   collecting_ = false;
 }
 
-void Store::pruneTypes() {
+void Store::forgetMarks() {
+  for (Object* o = objects_; o; o = o->next_) o->marked_ = false;
+  for (auto& slot : externs_.slots_) slot.marked = false;
+}
+
+// When there is no memory for that they stay till another time.
+void Store::pruneTypes() noexcept {
+  if (gc_ && !gc_->hasSeenAllTypes()) return;
+  orElse(false, [this] { return pruneTypesNow(); });
+}
+
+bool Store::pruneTypesNow() {
   std::vector<const Module*> modules;
   for (Object* o = objects_; o; o = o->next_) {
     if (auto* instance = dynamic_cast<Instance*>(o)) modules.push_back(&instance->module());
   }
   gcTypes.prune(modules, gc_ ? gc_->typesSeen() : std::unordered_set<uint32_t>());
+  return true;
 }
 
 void Store::dispose(Object* list) {
@@ -221,38 +275,38 @@ uint64_t ExternTable::add(std::shared_ptr<void> value) {
   return word(index);
 }
 
-void Store::pin(uint64_t reference, RefKind kind) {
+void Store::pin(uint64_t reference, RefKind kind) noexcept {
   if (reference == 0) return;
   if (kind == RefKind::Func || kind == RefKind::Exn) {
     Object* object = kind == RefKind::Func
                          ? Function::ownerOf(reinterpret_cast<const abi::VMFuncRef*>(reference)->context)
                          : Exception::from(reference);
-    if (object->pinned_) return;
-    object->pinned_ = true;
-    addPin({object, 0});
+    if (!object->pinned_) object->pinned_ = addPin({object, 0});
   } else if (externs_.contains(reference)) {
     auto& slot = externs_.slots_[reference >> 3];
-    if (slot.pinned) return;
-    slot.pinned = true;
-    addPin({nullptr, static_cast<uint32_t>(reference)});
+    if (!slot.pinned) slot.pinned = addPin({nullptr, static_cast<uint32_t>(reference)});
   } else if (kind != RefKind::Exn && (reference & (abi::kGcAlignment - 1)) == 0) {
     addPin({nullptr, static_cast<uint32_t>(reference)});
   }
 }
 
-void Store::addPin(const Pin& pin) {
-  pins_.push_back(pin);
-  context().pins = pins_.size();
+bool Store::addPin(const Pin& pin) {
+  ++context().pins;
+  if (lostPins_ == 0 && appended(pins_, pin)) return true;
+  ++lostPins_;
+  return false;
 }
 
 void Store::unpin(size_t mark) {
+  context().pins = mark;
+  lostPins_ = mark > pins_.size() ? mark - pins_.size() : 0;
+  if (lostPins_) return;
   for (size_t i = mark; i < pins_.size(); ++i) {
     const Pin& pin = pins_[i];
     if (pin.object) pin.object->pinned_ = false;
     else if ((pin.word & 7) == 2) externs_.slots_[pin.word >> 3].pinned = false;
   }
   pins_.resize(mark);
-  context().pins = mark;
 }
 
 }  // namespace wattle::vm

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/store.h"
 
 namespace wattle::vm {
@@ -48,6 +49,7 @@ bool Fiber::maySuspend(const Store& store) const {
 }
 
 void Fiber::await(Suspension& suspension) {
+  store_->suspendedFibers.push_back(this);  // may find no memory: before anything has changed
   waitsFor_ = &suspension;
   unlink();
   coroutine_->suspend();
@@ -66,7 +68,6 @@ void Fiber::unlink() {
     store_->setStackLimit(a.lenderLimit);
   }
   suspended_ = true;
-  store_->suspendedFibers.push_back(this);
 }
 
 // Into it: as when it begins.
@@ -89,9 +90,11 @@ void Fiber::link() {
 
 void Fiber::cancel() {
   if (!suspended_) return;
-  Error error = trapError(abi::TrapReason::Interrupted);
-  error.message = "the call was cancelled";
-  waitsFor_->outcome = std::unexpected(std::move(error));
+  waitsFor_->outcome = std::unexpected(orElse(outOfMemory(), [] {
+    Error error = trapError(abi::TrapReason::Interrupted);
+    error.message = "the call was cancelled";
+    return error;
+  }));
   resume();
 }
 

@@ -1,5 +1,6 @@
 #include "runtime/vm/function.h"
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/builtins.h"
 #include "runtime/vm/call.h"
 #include "runtime/vm/instance.h"
@@ -48,6 +49,12 @@ Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(detail::HostS
   return definition;
 }
 
+// Made with the first host function.
+static const std::shared_ptr<const HostDefinition>& nothing() {
+  static const auto definition = std::make_shared<const HostDefinition>();
+  return definition;
+}
+
 HostFunction::HostFunction(Store& store, std::shared_ptr<const HostDefinition> definition, const void* code)
     : Object(store), type_(definition->type.group), definition_(std::move(definition)) {
   context_.head.storeContext = &store.context();
@@ -59,6 +66,7 @@ HostFunction::HostFunction(Store& store, std::shared_ptr<const HostDefinition> d
 }
 
 Result<HostFunction*> HostFunction::create(Store& store, std::shared_ptr<const HostDefinition> definition) {
+  nothing();
   const void* code = hostStubFor(*definition);
   if (!code) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
   store.engine().heap.made(sizeof(HostFunction));
@@ -69,11 +77,13 @@ void HostFunction::close() {
   if (closed_) return;
   closed_ = true;
   if (store()) store()->forgetHostFunction(definition_.get());
-  // Shells keep the type, not what the callback holds.
-  auto stub = std::make_shared<HostDefinition>();
-  stub->signature = definition_->signature;
-  stub->name = definition_->name;
-  definition_ = std::move(stub);
+  // Shells keep the type (and the name if there is memory), not what the callback holds.
+  definition_ = orElse(nothing(), [&] {
+    auto stub = std::make_shared<HostDefinition>();
+    stub->signature = definition_->signature;
+    stub->name = definition_->name;
+    return std::shared_ptr<const HostDefinition>(std::move(stub));
+  });
 }
 
 }  // namespace wattle::vm

@@ -3,6 +3,7 @@
 #include <cstring>
 
 #include "runtime/compile/abi/trap_reason.h"
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/builtins.h"
 #include "runtime/vm/instance.h"
 #include "runtime/vm/store.h"
@@ -25,8 +26,10 @@ uint8_t shiftOf(uint32_t type) { return TypeRegistry::process().rows()[type].ele
 bool isNarrow(uint32_t type) { return shiftOf(type) == 2; }
 
 uint64_t newArray(Instance& instance, uint32_t type, uint32_t length) {
-  GcHeap* heap = instance.store()->gcHeap();
-  return heap ? heap->allocateArray(type, length) : 0;
+  return orElse(uint64_t{0}, [&] {
+    GcHeap* heap = instance.store()->gcHeap();
+    return heap ? heap->allocateArray(type, length) : 0;
+  });
 }
 
 void copyElements(Instance& instance, uint32_t segment, uint64_t array, uint64_t dst, uint64_t src, uint64_t n) {
@@ -63,8 +66,10 @@ TrapReason newArrayFromElements(Instance& instance, uint32_t type, uint32_t segm
 
 uint64_t allocateObject(VMContext* context) {
   abi::VMStoreContext& cells = *context->storeContext;
-  GcHeap* heap = static_cast<Store*>(cells.store)->gcHeap();
-  return heap ? heap->allocate(cells.gcRequest) : 0;
+  return orElse(uint64_t{0}, [&] {
+    GcHeap* heap = static_cast<Store*>(cells.store)->gcHeap();
+    return heap ? heap->allocate(cells.gcRequest) : 0;
+  });
 }
 
 // Is charged before it is known whether the segment has as much.

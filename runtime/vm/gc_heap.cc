@@ -234,19 +234,19 @@ void GcTypes::retain(uint32_t type) {
 void GcTypes::retain(const Module& module) {
   const auto& types = module.info().types;
   if (std::ranges::all_of(types, [](const auto& t) { return t.kind == frontend::CompositeKind::Func; })) return;
-  if (!known_.insert(&module).second) return;
+  if (known_.contains(&module)) return;
   for (size_t i = 0; i < types.size(); ++i) {
     if (types[i].kind != frontend::CompositeKind::Func) retain(module.typeIds()[i]);
   }
+  known_.insert(&module);  // last: there may be no memory on the way
 }
 
 void GcTypes::prune(const std::vector<const Module*>& modules, const std::unordered_set<uint32_t>& seen) {
   if (groups_.empty()) return;
-  auto before = std::move(groups_);
-  groups_.clear();
-  known_.clear();
-  for (const Module* module : modules) retain(*module);
-  for (uint32_t type : seen) retain(type);
+  GcTypes kept;
+  for (const Module* module : modules) kept.retain(*module);
+  for (uint32_t type : seen) kept.retain(type);
+  *this = std::move(kept);
 }
 
 }  // namespace wattle::vm

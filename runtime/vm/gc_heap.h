@@ -27,6 +27,9 @@
 //     object's start.
 // That is why an allocation writes its header before anything else can happen, and why type ids are never 0.
 //
+// References that are yet to be looked at wait in a list. Where that cannot grow, their objects are only marked, and in the
+// end all that is marked is traced again until nothing new turns up: a collection that has begun needs no memory.
+//
 // Garbage costs nothing: sweeping looks at line marks only, 256 bytes a block. The next collection is due when as much
 // has been allocated as is live, counted in lines (2 MiB at least, and in proportion to the roots), or the limit of the
 // store is reached.
@@ -84,7 +87,8 @@ class GcHeap {
   uint64_t collections() const { return collections_; }
 
   // --- collection (gc_mark.cc) --------------------------------------------------------------------------------------
-  // With every Object of the store taken for alive. False, and nothing has happened, when roots cannot be seen now.
+  // With every Object of the store taken for alive. False, and nothing has happened, when roots cannot be seen now, or
+  // there is no memory for the list of them.
   bool collect();
   // As a part of Store::collect: beginMarking, then markFrom as often as roots turn up, then sweep.
   void beginMarking();
@@ -93,6 +97,10 @@ class GcHeap {
   void sweep(uint64_t rootWords);
   // Ids of the types of all objects that the markings since beginMarking() came by with a tracer.
   const std::unordered_set<uint32_t>& typesSeen() const { return typesSeen_; }
+  // False: there was no memory for all of them.
+  bool hasSeenAllTypes() const { return seenAllTypes_; }
+  // For when there is no memory for a list of them: the next markFrom() goes on from it.
+  void markUntraced(uint64_t object);
 
  private:
   enum class State : uint8_t { Free, Full, Recyclable, Large, LargeRest };
@@ -139,6 +147,13 @@ class GcHeap {
     word |= bit;
     return true;
   }
+  void push(uint32_t object) {
+    if (pending_.size() < pending_.capacity()) [[likely]] pending_.push_back(object);
+    else pushGrowing(object);
+  }
+  void pushGrowing(uint32_t object);
+  void tracePending(Tracer* tracer);
+  void traceMarked(Tracer* tracer);
   void trace(uint64_t object, Tracer* tracer);
   void traceSlow(uint64_t object, Tracer* tracer);
   void visit(uint32_t word, Tracer* tracer);
@@ -171,7 +186,9 @@ class GcHeap {
   uint64_t collections_ = 0;
   bool collecting_ = false;
   std::vector<uint32_t> pending_;  // references found by marking, yet to be looked at
+  bool overflowed_ = false;        // some are marked and have not been traced
   std::unordered_set<uint32_t> typesSeen_;
+  bool seenAllTypes_ = true;
   uint32_t lastTypeSeen_ = 0;
 };
 

@@ -3,6 +3,7 @@
 #include <bit>
 #include <cstring>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/collect.h"
 #include "runtime/vm/gc_heap.h"
 #include "runtime/vm/roots.h"
@@ -41,7 +42,7 @@ class HeapRoots final : public RootVisitor {
 bool GcHeap::collect() {
   if (collecting_) return false;
   HeapRoots roots(*this);
-  if (!markRoots(store_, roots)) return false;
+  if (!orElse(false, [&] { return markRoots(store_, roots); })) return false;
   collecting_ = true;
   beginMarking();
   markFrom(roots.objects, nullptr);
@@ -58,12 +59,18 @@ void GcHeap::beginMarking() {
   lines_[0] = kLive;
   for (uint32_t i = 0; i < top_; ++i) blocks_[i].isMarked = false;
   typesSeen_.clear();
+  seenAllTypes_ = true;
   lastTypeSeen_ = 0;
 }
 
 void GcHeap::markFrom(std::vector<uint64_t>& roots, Tracer* tracer) {
-  for (uint64_t object : roots) pending_.push_back(static_cast<uint32_t>(object));
+  for (uint64_t object : roots) push(static_cast<uint32_t>(object));
   roots.clear();
+  tracePending(tracer);
+  while (std::exchange(overflowed_, false)) traceMarked(tracer);
+}
+
+void GcHeap::tracePending(Tracer* tracer) {
   // Whether an object is marked already is asked when it is its turn, not when a reference to it is found: what lies between (a short queue
   // behind the stack) is the time in which its header and its mark bit come to the processor's cache.
   constexpr uint32_t kAhead = 16;
@@ -82,9 +89,27 @@ void GcHeap::markFrom(std::vector<uint64_t>& roots, Tracer* tracer) {
   }
 }
 
+// All that is marked once more, since nobody knows what has not been traced. Each time something new is marked, so it ends.
+void GcHeap::traceMarked(Tracer* tracer) {
+  for (uint64_t at = 0, words = uint64_t{top_} * (kBlockBytes / 512); at < words; ++at) {
+    for (uint64_t bits = marks_[at]; bits; bits &= bits - 1) {
+      trace(at << 9 | static_cast<uint64_t>(std::countr_zero(bits)) << 3, tracer);
+      tracePending(tracer);
+    }
+  }
+}
+
+[[gnu::noinline]] void GcHeap::pushGrowing(uint32_t object) {
+  if (!appended(pending_, object)) markUntraced(object);
+}
+
+void GcHeap::markUntraced(uint64_t object) {
+  if (mark(object)) overflowed_ = true;
+}
+
 [[gnu::always_inline]] inline void GcHeap::visit(uint32_t word, Tracer* tracer) {
   if ((word & (abi::kGcAlignment - 1)) == 0) {
-    if (word != 0) pending_.push_back(word);
+    if (word != 0) push(word);
   } else if (tracer && (word & 7) == 2) {
     tracer->mark(word, RefKind::Extern);
   }
@@ -106,7 +131,7 @@ void GcHeap::trace(uint64_t object, Tracer* tracer) {
   markLines(object, sizeOf(object));
   if (tracer && type != lastTypeSeen_) {
     lastTypeSeen_ = type;
-    typesSeen_.insert(type);
+    seenAllTypes_ = seenAllTypes_ && orElse(false, [&] { return typesSeen_.insert(type), true; });
   }
   switch (row.trace) {
     case GcTrace::None: return;

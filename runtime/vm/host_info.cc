@@ -1,7 +1,5 @@
 #include "runtime/vm/host_info.h"
 
-#include <vector>
-
 #include "runtime/vm/store.h"
 
 namespace wattle::vm {
@@ -23,20 +21,21 @@ void* HostInfoTable::get(const Object& object, const void* part) const {
 void HostInfoTable::set(Object& object, const void* part, HostInfo info) {
   Store* store = object.store();
   if (!store || !store->isOpen()) return finalize(info);
-  object.hasHostInfo_ = true;
   HostInfo old = std::exchange(store->hostInfo.entries_[{&object, part}], info);
+  object.hasHostInfo_ = true;
   finalize(old);
 }
 
 void HostInfoTable::drop(Object& object) {
   if (!object.hasHostInfo_) return;
   object.hasHostInfo_ = false;
-  std::vector<HostInfo> gone;
-  auto first = entries_.lower_bound({&object, nullptr});
-  auto last = first;
-  for (; last != entries_.end() && last->first.first == &object; ++last) gone.push_back(last->second);
-  entries_.erase(first, last);
-  for (const HostInfo& info : gone) finalize(info);
+  for (;;) {  // a finalizer may attach to other objects
+    auto it = entries_.lower_bound({&object, nullptr});
+    if (it == entries_.end() || it->first.first != &object) return;
+    const HostInfo info = it->second;
+    entries_.erase(it);
+    finalize(info);
+  }
 }
 
 }  // namespace wattle::vm

@@ -8,9 +8,9 @@
 #include <csignal>
 #include <map>
 #include <mutex>
-#include <system_error>
 #include <thread>
 
+#include "runtime/vm/boundary.h"
 #include "runtime/vm/store.h"
 
 namespace wattle::vm {
@@ -38,17 +38,16 @@ class DeadlineClock {
       sigset_t all, before;
       sigfillset(&all);
       pthread_sigmask(SIG_BLOCK, &all, &before);
-      try {
-        std::thread([this] { run(); }).detach();
-        running_ = true;
-      } catch (const std::system_error&) {
-      }
+      running_ = orElse(false, [this] { return std::thread([this] { run(); }).detach(), true; });
       pthread_sigmask(SIG_SETMASK, &before, nullptr);
       if (!running_) return 0;
     }
     uint64_t ticket = lastTicket_.fetch_add(1) + 1;
-    waiting_.emplace(std::pair(when, ticket), std::move(cells));
-    times_.emplace(ticket, when);
+    const auto entry = waiting_.emplace(std::pair(when, ticket), std::move(cells)).first;
+    if (!orElse(false, [&] { return times_.emplace(ticket, when).second; })) {
+      waiting_.erase(entry);
+      return 0;
+    }
     wake_.notify_one();
     return ticket;
   }

@@ -20,7 +20,9 @@ class Tracer;
 class Object {
  public:
   explicit Object(Store& store);
-  virtual ~Object() = default;
+  virtual ~Object() {
+    if (store_) unlink();
+  }
   Object(const Object&) = delete;
   Object& operator=(const Object&) = delete;
 
@@ -43,6 +45,8 @@ class Object {
   virtual void close() {}
 
  private:
+  // One whose constructor did not come to its end.
+  void unlink();
   friend class Store;
   friend class Tracer;
   friend class HostInfoTable;

@@ -11,6 +11,13 @@ Object::Object(Store& store) : store_(&store), next_(store.objects_) {
   ++store.objectCount_;
 }
 
+void Object::unlink() {
+  Object** link = &store_->objects_;
+  while (*link != this) link = &(*link)->next_;
+  *link = next_;
+  --store_->objectCount_;
+}
+
 Store::Store(std::shared_ptr<Engine> engine, const StoreLimits& limits)
     : engine_(std::move(engine)), cells_(std::make_shared<StoreCells>()), limits_(limits) {
   cells_->context.store = this;

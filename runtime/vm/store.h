@@ -132,17 +132,17 @@ class Store {
   // many objects.
   void countMemory(int64_t bytes) { memoryBytes_ += static_cast<uint64_t>(bytes); }
   // A reference is handed to the host: keeps it until the RootScope ends (see Val).
-  void pin(uint64_t reference, RefKind kind);
+  void pin(uint64_t reference, RefKind kind) noexcept;
   size_t pinMark() {
     ++scopes_;
-    return pins_.size();
+    return context().pins;
   }
   void unpinTo(size_t mark) {
     --scopes_;
     unpinAbove(mark);
   }
   void unpinAbove(size_t mark) {
-    if (pins_.size() > mark) [[unlikely]]
+    if (context().pins > mark) [[unlikely]]
       unpin(mark);
   }
   ExternTable& externs() { return externs_; }
@@ -179,13 +179,16 @@ class Store {
     Object* object;  // nullptr: a word
     uint32_t word;   // an external reference, or one to an object of the GC heap
   };
-  void addPin(const Pin& pin);
+  // False: there was no memory for it. Then nothing is collected until it would have been taken back; so pinning cannot fail.
+  bool addPin(const Pin& pin);
   void unpin(size_t mark);
   friend bool markRoots(Store& store, RootVisitor& visitor);
   // Every Object's references and every word of the stack. False as scanStack.
   bool traceAll(Tracer& tracer);
   void traceWords(Tracer& tracer);
-  void pruneTypes();
+  void pruneTypes() noexcept;
+  bool pruneTypesNow();
+  void forgetMarks();
   struct StackPart {
     uintptr_t from, to;
   };
@@ -207,6 +210,7 @@ class Store {
   bool closing_ = false;
   unsigned scopes_ = 0;
   std::vector<Pin> pins_;
+  size_t lostPins_ = 0;  // those after them, for which there was no memory; VMStoreContext::pins counts both
   ExternTable externs_;
   std::unique_ptr<GcHeap> gc_;
   std::unordered_map<const HostDefinition*, HostFunction*> hostFunctions_;

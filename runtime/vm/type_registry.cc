@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "runtime/vm/boundary.h"
+
 namespace wattle::vm {
 
 using frontend::AbstractHeap;
@@ -85,6 +87,19 @@ TypeRegistry& TypeRegistry::process() {
   return *registry;
 }
 
+// What a group that is being made has taken: given back if there is no memory for the rest, when the shard's lock is no longer held.
+struct TypeRegistry::Unfinished {
+  TypeRegistry& registry;
+  std::vector<uint32_t> ids;
+  std::vector<RecGroup*> dependencies;
+  ~Unfinished() {
+    for (uint32_t id : ids) {
+      if (id != 0) registry.releaseId(id);
+    }
+    for (RecGroup* dependency : dependencies) registry.release(dependency);
+  }
+};
+
 // `mapHeap` maps the heap types of `types` to canonical ids, or kInGroup | position for members of the group.
 template <class MapHeap>
 Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& mapHeap) {
@@ -93,6 +108,7 @@ Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& 
   for (const SubType& type : types) write(type, group->key, mapHeap);
   group->hash = XXH3_64bits(group->key.data(), group->key.size() * sizeof(uint32_t));
 
+  Unfinished unfinished{*this, {}, {}};
   Shard& shard = shards_[group->hash % kShards];
   std::unique_lock lock(shard.mutex);
   auto [first, last] = shard.groups.equal_range(group->hash);
@@ -102,17 +118,18 @@ Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& 
     return GroupRef(it->second);
   }
 
-  std::vector<uint32_t> ids(types.size());
+  auto& ids = unfinished.ids;
+  ids.resize(types.size());
   if (!allocateIds(ids))
     return std::unexpected(Error::make(ErrorKind::Limit, "too many distinct types in this process"));
   auto mapIndex = [&](uint32_t i) {
     uint32_t code = mapHeap(HeapType::index(i));
     if (code & kInGroup) return ids[code & ~kInGroup];
     RecGroup* dependency = entry(code).group;
-    auto& all = group->dependencies;
+    auto& all = unfinished.dependencies;
     if (std::find(all.begin(), all.end(), dependency) == all.end()) {
-      dependency->references.fetch_add(1, std::memory_order_relaxed);
       all.push_back(dependency);
+      dependency->references.fetch_add(1, std::memory_order_relaxed);
     }
     return code;
   };
@@ -132,8 +149,10 @@ Result<GroupRef> TypeRegistry::intern(std::span<const SubType> types, MapHeap&& 
     chunks_[e.id >> kChunkBits].load(std::memory_order_relaxed)[e.id & kChunkMask].store(&e, std::memory_order_release);
   }
   for (size_t i = 0; i < types.size(); ++i) rows_.fill(group->entries[i]);  // now that all of the group have entries
-  liveTypes_.fetch_add(types.size(), std::memory_order_relaxed);
   shard.groups.emplace(group->hash, group.get());
+  liveTypes_.fetch_add(types.size(), std::memory_order_relaxed);
+  group->dependencies = std::move(unfinished.dependencies);
+  ids.clear();
   return GroupRef(group.release());
 }
 
@@ -192,22 +211,19 @@ bool TypeRegistry::allocateIds(std::vector<uint32_t>& ids) {
       freeIds_.pop_front();
       continue;
     }
-    id = nextId_++;
-    auto& chunk = chunks_[id >> kChunkBits];
+    auto& chunk = chunks_[nextId_ >> kChunkBits];
     if (!chunk.load(std::memory_order_relaxed)) chunk.store(new Slot[1u << kChunkBits](), std::memory_order_release);
+    id = nextId_++;
   }
   return true;
 }
 
-void TypeRegistry::releaseIds(const RecGroup& group) {
+// A number that there is no memory to remember is not used again.
+void TypeRegistry::releaseId(uint32_t id) {
   std::lock_guard lock(idMutex_);
-  for (uint32_t i = 0; i < group.count; ++i) {
-    uint32_t id = group.entries[i].id;
-    rows_.clear(id);
-    chunks_[id >> kChunkBits].load(std::memory_order_relaxed)[id & kChunkMask].store(nullptr,
-                                                                                     std::memory_order_release);
-    freeIds_.push_back(id);
-  }
+  rows_.clear(id);
+  chunks_[id >> kChunkBits].load(std::memory_order_relaxed)[id & kChunkMask].store(nullptr, std::memory_order_release);
+  orElse(false, [&] { return freeIds_.push_back(id), true; });
 }
 
 void TypeRegistry::release(RecGroup* group) {
@@ -224,7 +240,7 @@ void TypeRegistry::release(RecGroup* group) {
     shard.groups.erase(std::find_if(first, last, [&](const auto& item) { return item.second == group; }));
   }
   liveTypes_.fetch_sub(group->count, std::memory_order_relaxed);
-  releaseIds(*group);
+  for (uint32_t i = 0; i < group->count; ++i) releaseId(group->entries[i].id);
   for (RecGroup* dependency : group->dependencies) release(dependency);
   delete group;
 }

@@ -127,7 +127,8 @@ class TypeRegistry {
   template <class MapHeap>
   Result<GroupRef> intern(std::span<const frontend::SubType> types, MapHeap&& mapHeap);
   bool allocateIds(std::vector<uint32_t>& ids);
-  void releaseIds(const RecGroup& group);
+  struct Unfinished;
+  void releaseId(uint32_t id);
   void release(RecGroup* group);
 
   std::array<Shard, kShards> shards_;

@@ -127,12 +127,14 @@ vm::HostFunction& hostOf(HostFrame* frame) {
 }  // namespace
 
 Result<uint64_t> lowerHostResult(HostFrame* frame, const Val& value) {
-  vm::HostFunction& host = hostOf(frame);
-  abi::RawValue raw;
-  auto error = vm::toRaw(*host.store(), value, host.definition().signature.results[0], raw);
-  if (!error) return raw.ref;
-  error->message = fmt::format("result 0 of host function {}: {}", host.definition().name, error->message);
-  return std::unexpected(std::move(*error));
+  return vm::atBoundary([&]() -> Result<uint64_t> {
+    vm::HostFunction& host = hostOf(frame);
+    abi::RawValue raw;
+    auto error = vm::toRaw(*host.store(), value, host.definition().signature.results[0], raw);
+    if (!error) return raw.ref;
+    error->message = fmt::format("result 0 of host function {}: {}", host.definition().name, error->message);
+    return std::unexpected(std::move(*error));
+  });
 }
 
 Val raiseArgument(HostFrame*, Slot slot, uint64_t word) {
@@ -156,11 +158,13 @@ void hostThrew(HostFrame* frame, const char* what) { hostFailed(frame, vm::hostE
 void unpin(HostFrame* frame, uint64_t mark) { hostOf(frame).store()->unpinAbove(mark); }
 
 Func makeHost(Store& store, HostSpec&& spec, std::string&& name) {
-  auto definition = vm::HostDefinition::make(std::move(spec), std::move(name));
-  if (!definition) return {};
-  store.impl().collectIfDue();
-  auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
-  return made ? Func((*made)->function()) : Func();
+  return vm::orElse(Func(), [&] {
+    auto definition = vm::HostDefinition::make(std::move(spec), std::move(name));
+    if (!definition) return Func();
+    store.impl().collectIfDue();
+    auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
+    return made ? Func((*made)->function()) : Func();
+  });
 }
 
 Error outOfBounds(uint64_t at, uint64_t bytes, uint64_t size) {

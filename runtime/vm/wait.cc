@@ -18,6 +18,7 @@
 
 #include <cerrno>
 #include <mutex>
+#include <type_traits>
 
 #include "runtime/vm/store.h"
 
@@ -34,10 +35,10 @@ struct Waiter {
 struct Bucket {
   std::mutex mutex;
   Waiter* first = nullptr;
-  Waiter** last = &first;
+  Waiter** last = nullptr;  // nullptr: &first (g++ 12 gets an array of objects that point into themselves wrong)
 
   void add(Waiter* waiter) {
-    *last = waiter;
+    *(last ? last : &first) = waiter;
     last = &waiter->next;
   }
   // Takes the waiter at *link off the list.
@@ -50,7 +51,8 @@ struct Bucket {
 
 Bucket& bucketOf(const uint8_t* cell) {
   constexpr size_t kBuckets = 256;
-  static Bucket* const buckets = new Bucket[kBuckets];  // never destroyed: threads may outlive static storage
+  static constinit Bucket buckets[kBuckets];  // no allocation: a guest's instruction gets here
+  static_assert(std::is_trivially_destructible_v<Bucket>, "threads may outlive static storage");
   return buckets[(reinterpret_cast<uintptr_t>(cell) >> 2) * 0x9e3779b97f4a7c15 >> 56];
 }
 

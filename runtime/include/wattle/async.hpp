@@ -55,7 +55,7 @@ class WATTLE_API Completion {
 // Begins something and sees to it that `done` is completed later (or does so at once). An error ends the guest's call.
 using AsyncCallback = std::function<Result<void>(Caller&, std::span<const Val> args, Completion done)>;
 
-// An impossible type makes an empty handle, as Func::host.
+// An impossible type makes an empty handle, as Func::host, and so does want of memory.
 WATTLE_API Func hostAsync(Store& store, const FuncType& type, AsyncCallback callback, std::string name = {});
 
 struct AsyncOptions {

@@ -20,6 +20,7 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
+#include <new>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -560,9 +561,13 @@ using HostOf = typename Deduce<F, typename SignatureOf<F>::Type>::Type;
 template <class F>
 Func Func::wrap(Store& store, F&& callable, std::string name) {
   using Callable = std::decay_t<F>;
-  return detail::HostOf<Callable>::describe(Callable(std::forward<F>(callable)), [&](detail::HostSpec&& spec) {
-    return detail::makeHost(store, std::move(spec), std::move(name));
-  });
+  try {
+    return detail::HostOf<Callable>::describe(Callable(std::forward<F>(callable)), [&](detail::HostSpec&& spec) {
+      return detail::makeHost(store, std::move(spec), std::move(name));
+    });
+  } catch (const std::bad_alloc&) {
+    return {};
+  }
 }
 
 template <class F>

@@ -189,7 +189,7 @@ class WATTLE_API Store {
   Result<uint64_t> fuel() const;                       // left
   Result<void> consumeFuel(uint64_t units);            // for host functions; OutOfFuel, and nothing is taken, when there is not as much
 
-  // A reference to a host value: the guest sees an opaque externref.
+  // A reference to a host value: the guest sees an opaque externref. Null: no value, or no memory.
   Val externref(std::shared_ptr<void> value);
   Result<std::shared_ptr<void>> externValue(const Val& value) const;
 
@@ -305,6 +305,7 @@ using ExceptionImpl = Exception;
 class WATTLE_API Func {
   WATTLE_HANDLE(Func)
  public:
+  // Empty: an impossible type, or no memory.
   static Func host(Store& store, const FuncType& type, HostCallback callback, std::string name = {});
   // From any callable, with the types of its parameters and result; see typed.hpp.
   template <class F>
@@ -366,7 +367,7 @@ class WATTLE_API Global {
 class WATTLE_API Tag {
   WATTLE_HANDLE(Tag)
  public:
-  static Tag create(Store& store, const FuncType& type);
+  static Tag create(Store& store, const FuncType& type);  // empty: an impossible type, or no memory
   FuncType type() const;
 };
 

@@ -53,6 +53,12 @@ static void fuel(void) {
   CHECK(run(instance, "short") == NULL);
   REQUIRE_OK(wattle_store_fuel(store, &left));
   CHECK(left <= 10000 && left > 9000);
+  REQUIRE_OK(wattle_store_consume_fuel(store, left - 100));
+  CHECK(error_is(wattle_store_consume_fuel(store, 101), WATTLE_ERROR_TRAP, "fuel"));
+  CHECK(code_of(run(instance, "forever")) == WATTLE_TRAP_OUT_OF_FUEL);
+  CHECK(code_of(run(instance, "forever")) == WATTLE_TRAP_OUT_OF_FUEL);
+  REQUIRE_OK(wattle_store_add_fuel(store, 1000));
+  CHECK(run(instance, "short") == NULL);
   wasm_instance_delete(instance);
   wasm_store_delete(store);
   wasm_engine_delete(engine);
@@ -168,6 +174,73 @@ static void limits(wasm_engine_t* engine) {
   wasm_store_delete(store);
 }
 
+/* A store with one limit. */
+static wasm_store_t* store_with(wasm_engine_t* engine, void (*set)(wattle_limits_t*, uint64_t), uint64_t most) {
+  wattle_limits_t* limits = wattle_limits_new();
+  set(limits, most);
+  wasm_store_t* store = wattle_store_new(engine, limits);
+  wattle_limits_delete(limits);
+  return store;
+}
+
+/* Can the module be instantiated, and if not, does the error say so? */
+static bool fits(wasm_store_t* store, const char* text) {
+  wasm_module_t* module = compile(store, text);
+  wasm_trap_t* trap = NULL;
+  wasm_instance_t* instance = wasm_instance_new(store, module, NULL, &trap);
+  wasm_module_delete(module);
+  wasm_instance_delete(instance);
+  if (instance) return true;
+  CHECK(error_is(wattle_trap_error(trap), WATTLE_ERROR_RESOURCE, "limit"));
+  wasm_trap_delete(trap);
+  return false;
+}
+
+static void limits_of_all(wasm_engine_t* engine) {
+  wasm_store_t* store = store_with(engine, wattle_limits_set_total_memory_bytes, 5 * MEMORY_PAGE_SIZE);
+  CHECK(fits(store, "(module (memory 2) (memory 3))"));
+  CHECK(!fits(store, "(module (memory 3) (memory 3))"));
+  wasm_store_delete(store);
+
+  store = store_with(engine, wattle_limits_set_memories, 2);
+  CHECK(fits(store, "(module (memory 0) (memory 0))"));
+  CHECK(!fits(store, "(module (memory 0) (memory 0) (memory 0))"));
+  wasm_store_delete(store);
+
+  store = store_with(engine, wattle_limits_set_tables, 1);
+  CHECK(fits(store, "(module (table 0 funcref))"));
+  CHECK(!fits(store, "(module (table 0 funcref) (table 0 funcref))"));
+  wasm_store_delete(store);
+
+  /* Half the engine's stack is enough for half as deep a recursion. */
+  const char* text = "(module (func $down (export \"down\") (param i32) (if (local.get 0)"
+                     " (then (call $down (i32.sub (local.get 0) (i32.const 1)))))))";
+  int32_t reached[2];
+  for (int small = 0; small < 2; ++small) {
+    wattle_limits_t* limits = wattle_limits_new();
+    if (small) wattle_limits_set_stack_bytes(limits, 512 << 10);
+    store = wattle_store_new(engine, limits);
+    wattle_limits_delete(limits);
+    wasm_instance_t* instance = instantiate(store, text, NULL);
+    wasm_extern_t* down = wattle_instance_export(instance, "down");
+    int32_t low = 0, high = 1 << 20;
+    while (low < high) {
+      int32_t depth = low + (high - low + 1) / 2;
+      wasm_val_t arg[] = {WASM_I32_VAL(depth)};
+      wasm_val_vec_t args = WASM_ARRAY_VEC(arg), none = WASM_EMPTY_VEC;
+      wattle_trapcode_t code = code_of(wasm_func_call(wasm_extern_as_func(down), &args, &none));
+      CHECK(code == WATTLE_TRAP_NONE || code == WATTLE_TRAP_STACK_OVERFLOW);
+      if (code == WATTLE_TRAP_NONE) low = depth;
+      else high = depth - 1;
+    }
+    reached[small] = low;
+    wasm_extern_delete(down);
+    wasm_instance_delete(instance);
+    wasm_store_delete(store);
+  }
+  CHECK(reached[1] > reached[0] / 3 && reached[1] < reached[0] * 2 / 3);
+}
+
 static void configuration(void) {
   wasm_config_t* config = wasm_config_new();
   wattle_config_set_lazy(config, true);
@@ -261,6 +334,7 @@ int main(void) {
   wasm_engine_t* engine = wasm_engine_new();
   interruption(engine);
   limits(engine);
+  limits_of_all(engine);
   statistics(engine);
   wasm_engine_delete(engine);
   configuration();
