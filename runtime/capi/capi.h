@@ -279,12 +279,27 @@ TableType fromType(const wasm_tabletype_t& type);
 MemoryType fromType(const wasm_memorytype_t& type);
 // Throws bad_alloc.
 void setName(wasm_name_t& out, std::string_view text);
-inline void giveName(wasm_name_t* out, std::string_view text) {
-  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, text); });
+// `text` makes it.
+template <class Text>
+void giveName(wasm_name_t* out, Text&& text) noexcept {
+  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, text()); });
 }
 // Throws bad_alloc unless it is as large as it was to be.
 inline void requireSize(size_t size, size_t wanted) {
   if (size != wanted) throw std::bad_alloc();
+}
+// A C vector with an element for each of the list's, which `fill` makes in its place. Throws bad_alloc; what has been made
+// stays in `out` then.
+template <auto kNew, class Vec, class List, class Fill>
+void fillVec(Vec& out, const List& list, Fill&& fill) {
+  kNew(&out, list.size());
+  requireSize(out.size, list.size());
+  for (size_t i = 0; i < out.size; ++i) fill(out.data[i], list[i]);
+}
+// The same for C; `list` makes the list.
+template <auto kNew, auto kDelete, class Vec, class List, class Fill>
+void giveEach(Vec* out, List&& list, Fill&& fill) noexcept {
+  giveVec<kDelete>(out, [&] { fillVec<kNew>(*out, list(), fill); });
 }
 inline std::span<const uint8_t> bytesOf(const wasm_byte_vec_t* vec) {
   if (!vec || !vec->data) return {};

@@ -51,9 +51,7 @@ void wasm_instance_exports(const wasm_instance_t* instance, wasm_extern_vec_t* o
   auto* impl = instance->handle.impl();
   if (!impl->store() || !impl->store()->isOpen()) return wasm_extern_vec_new_empty(out);
   const auto& exports = impl->module().info().exports;
-  giveVec<wasm_extern_vec_delete>(out, [&] {
-    wasm_extern_vec_new_uninitialized(out, exports.size());
-    requireSize(out->size, exports.size());
-    for (size_t i = 0; i < out->size; ++i) out->data[i] = makeExtern(impl->externAt(exports[i].kind, exports[i].index));
-  });
+  giveEach<wasm_extern_vec_new_uninitialized, wasm_extern_vec_delete>(
+      out, [&]() -> auto& { return exports; },
+      [impl](auto*& to, auto& exported) { to = makeExtern(impl->externAt(exported.kind, exported.index)); });
 }

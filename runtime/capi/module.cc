@@ -24,30 +24,24 @@ bool wasm_module_validate(wasm_store_t* store, const wasm_byte_vec_t* binary) {
 }
 
 void wasm_module_imports(const wasm_module_t* module, wasm_importtype_vec_t* out) {
-  giveVec<wasm_importtype_vec_delete>(out, [&] {
-    auto imports = module->module().imports();
-    wasm_importtype_vec_new_uninitialized(out, imports.size());
-    requireSize(out->size, imports.size());
-    for (size_t i = 0; i < out->size; ++i) {
-      auto* type = out->data[i] = new wasm_importtype_t{{}, {}, nullptr};
-      type->type = makeType(imports[i].type);
-      setName(type->module, imports[i].module);
-      setName(type->name, imports[i].name);
-    }
-  });
+  giveEach<wasm_importtype_vec_new_uninitialized, wasm_importtype_vec_delete>(
+      out, [&] { return module->module().imports(); },
+      [](auto*& to, auto& import) {
+        to = new wasm_importtype_t{{}, {}, nullptr};
+        to->type = makeType(import.type);
+        setName(to->module, import.module);
+        setName(to->name, import.name);
+      });
 }
 
 void wasm_module_exports(const wasm_module_t* module, wasm_exporttype_vec_t* out) {
-  giveVec<wasm_exporttype_vec_delete>(out, [&] {
-    auto exports = module->module().exports();
-    wasm_exporttype_vec_new_uninitialized(out, exports.size());
-    requireSize(out->size, exports.size());
-    for (size_t i = 0; i < out->size; ++i) {
-      auto* type = out->data[i] = new wasm_exporttype_t{{}, nullptr};
-      type->type = makeType(exports[i].type);
-      setName(type->name, exports[i].name);
-    }
-  });
+  giveEach<wasm_exporttype_vec_new_uninitialized, wasm_exporttype_vec_delete>(
+      out, [&] { return module->module().exports(); },
+      [](auto*& to, auto& exported) {
+        to = new wasm_exporttype_t{{}, nullptr};
+        to->type = makeType(exported.type);
+        setName(to->name, exported.name);
+      });
 }
 
 void wasm_module_serialize(const wasm_module_t* module, wasm_byte_vec_t* out) {

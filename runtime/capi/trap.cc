@@ -51,11 +51,8 @@ wasm_frame_t* makeFrame(const Frame& frame) {
 }  // namespace
 
 void makeTrace(const std::vector<Frame>& frames, wasm_frame_vec_t* out) noexcept {
-  giveVec<wasm_frame_vec_delete>(out, [&] {
-    wasm_frame_vec_new_uninitialized(out, frames.size());
-    requireSize(out->size, frames.size());
-    for (size_t i = 0; i < out->size; ++i) out->data[i] = makeFrame(frames[i]);
-  });
+  giveEach<wasm_frame_vec_new_uninitialized, wasm_frame_vec_delete>(
+      out, [&]() -> auto& { return frames; }, [](auto*& to, auto& frame) { to = makeFrame(frame); });
 }
 
 }  // namespace wattle::capi

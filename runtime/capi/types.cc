@@ -85,9 +85,7 @@ std::optional<uint64_t> maximum(const wasm_limits_t& limits) {
 
 // What has been made stays in `out` when there is no memory for the rest.
 void makeTypes(wasm_valtype_vec_t& out, const std::vector<ValType>& types) {
-  wasm_valtype_vec_new_uninitialized(&out, types.size());
-  requireSize(out.size, types.size());
-  for (size_t i = 0; i < out.size; ++i) out.data[i] = new wasm_valtype_t(types[i]);
+  fillVec<wasm_valtype_vec_new_uninitialized>(out, types, [](auto*& to, auto& type) { to = new wasm_valtype_t(type); });
 }
 
 std::vector<ValType> fromTypes(const wasm_valtype_vec_t& types) {

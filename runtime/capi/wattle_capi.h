@@ -52,21 +52,19 @@ wattle_error_t* orError(Body&& body) noexcept {
 // The same, with the value that it gives when it does not fail.
 template <class Out, class Body>
 wattle_error_t* give(Out* out, Body&& body) noexcept {
-  return vm::orElse(outOfMemoryError(), [&]() -> wattle_error_t* {
+  return orError([&] {
     auto result = body();
-    if (!result) return makeError(std::move(result.error()));
-    *out = std::move(*result);
-    return nullptr;
+    if (result) *out = std::move(*result);
+    return result;
   });
 }
 // The same for a value that a new C object holds.
 template <class CObject, class Body>
 wattle_error_t* giveNew(CObject** out, Body&& body) noexcept {
-  return vm::orElse(outOfMemoryError(), [&]() -> wattle_error_t* {
+  return orError([&] {
     auto result = body();
-    if (!result) return makeError(std::move(result.error()));
-    *out = new CObject(std::move(*result));
-    return nullptr;
+    if (result) *out = new CObject(std::move(*result));
+    return result;
   });
 }
 

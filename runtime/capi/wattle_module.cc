@@ -31,5 +31,5 @@ wattle_error_t* wattle_module_validate(wasm_store_t* store, const wasm_byte_vec_
 }
 
 void wattle_module_name(const wasm_module_t* module, wasm_name_t* out) {
-  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, module->module().name()); });
+  giveName(out, [&] { return module->module().name(); });
 }

@@ -38,7 +38,7 @@ uint64_t wattle_stats_get(const wattle_stats_t* stats, wattle_stat_t which) {
 }
 
 void wattle_stats_json(const wattle_stats_t* stats, wasm_name_t* out) {
-  wattle::capi::giveVec<wasm_byte_vec_delete>(out, [&] { wattle::capi::setName(*out, wattle::toJson(stats->stats)); });
+  wattle::capi::giveName(out, [&] { return wattle::toJson(stats->stats); });
 }
 
 void wattle_set_code_cache_limit(uint64_t bytes) { wattle::setCodeCacheLimit(bytes); }

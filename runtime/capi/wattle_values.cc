@@ -28,10 +28,10 @@ std::string textOf(const wasm_externtype_t* type) {
 }  // namespace
 
 void wattle_valtype_text(const wasm_valtype_t* type, wasm_name_t* out) {
-  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, wattle::toString(type->type)); });
+  giveName(out, [&] { return wattle::toString(type->type); });
 }
 void wattle_externtype_text(const wasm_externtype_t* type, wasm_name_t* out) {
-  giveVec<wasm_byte_vec_delete>(out, [&] { setName(*out, textOf(type)); });
+  giveName(out, [&] { return textOf(type); });
 }
 
 // --- Exceptions -----------------------------------------------------------------------------------------------------
@@ -92,12 +92,9 @@ void wattle_exception_values(const wattle_exception_t* exception, wasm_val_vec_t
   auto* store = liveStore(exception->handle.impl());
   if (!store) return wasm_val_vec_new_empty(out);
   RootScope scope(*store);
-  giveVec<wasm_val_vec_delete>(out, [&] {
-    auto values = exception->handle.values();
-    wasm_val_vec_new_uninitialized(out, values.size());
-    requireSize(out->size, values.size());
-    for (size_t i = 0; i < out->size; ++i) fromVal(*store, values[i], out->data[i]);
-  });
+  giveEach<wasm_val_vec_new_uninitialized, wasm_val_vec_delete>(
+      out, [&] { return exception->handle.values(); },
+      [store](wasm_val_t& to, const Val& value) { fromVal(*store, value, to); });
 }
 
 wattle_exception_t* wattle_trap_exception(const wasm_trap_t* trap) {
