@@ -49,6 +49,33 @@ constexpr Signature signatureOf(Op op) {
   return signature;
 }
 
+// How many indices, each an unsigned LEB of 32 bits, the immediate is; 0 if it is something else, or more than that.
+constexpr unsigned indexCount(Imm imm) {
+  switch (imm) {
+    case Imm::Label:
+    case Imm::Function:
+    case Imm::Type:
+    case Imm::Local:
+    case Imm::Global:
+    case Imm::Table:
+    case Imm::Tag:
+    case Imm::Elem:
+    case Imm::Data:
+    case Imm::Memory: return 1;
+    case Imm::TypeTable:
+    case Imm::TableTable:
+    case Imm::ElemTable:
+    case Imm::DataMemory:
+    case Imm::MemoryMemory:
+    case Imm::TypeField:
+    case Imm::TypeType:
+    case Imm::TypeData:
+    case Imm::TypeElem:
+    case Imm::TypeCount: return 2;
+    default: return 0;
+  }
+}
+
 namespace detail {
 
 constexpr bool isDigit(char c) { return c >= '0' && c <= '9'; }

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "frontend/binary/leb128.h"
-#include "frontend/opcodes.h"
+#include "frontend/op_facts.h"
 
 namespace wattle::cli {
 
@@ -170,16 +170,6 @@ std::string immediates(BodyReader& in, Imm imm) {
     case Imm::None: return "";
     case Imm::Block: return in.blockType();
     case Imm::LabelTable: return in.indices(in.u32() + 1);
-    case Imm::TypeTable:
-    case Imm::TableTable:
-    case Imm::ElemTable:
-    case Imm::DataMemory:
-    case Imm::MemoryMemory:
-    case Imm::TypeField:
-    case Imm::TypeType:
-    case Imm::TypeData:
-    case Imm::TypeElem:
-    case Imm::TypeCount: return in.indices(2);
     case Imm::MemArg: return in.memArg();
     case Imm::MemArgLane: {
       std::string text = in.memArg();
@@ -203,7 +193,7 @@ std::string immediates(BodyReader& in, Imm imm) {
       return type + in.catches();
     }
     case Imm::Fence: in.byte(); return "";
-    default: return in.indices(1);
+    default: return in.indices(indexCount(imm));
   }
 }
 

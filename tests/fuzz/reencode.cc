@@ -15,7 +15,7 @@
 #include <string>
 #include <vector>
 
-#include "frontend/opcodes.h"
+#include "frontend/op_facts.h"
 
 using namespace wattle::frontend;
 
@@ -127,26 +127,6 @@ void immediates(Writer& w, Imm imm) {
     case Imm::LabelTable:
       for (uint64_t n = w.u32() + 1; n > 0 && !w.atEnd(); --n) w.u32();
       return;
-    case Imm::TypeTable:
-    case Imm::TableTable:
-    case Imm::ElemTable:
-    case Imm::DataMemory:
-    case Imm::MemoryMemory:
-    case Imm::TypeField:
-    case Imm::TypeType:
-    case Imm::TypeData:
-    case Imm::TypeElem:
-    case Imm::TypeCount: w.u32(); [[fallthrough]];
-    case Imm::Label:
-    case Imm::Function:
-    case Imm::Type:
-    case Imm::Local:
-    case Imm::Global:
-    case Imm::Table:
-    case Imm::Tag:
-    case Imm::Elem:
-    case Imm::Data:
-    case Imm::Memory: w.u32(); return;
     case Imm::MemArgLane:
       memArg(w);
       w.byte();
@@ -174,6 +154,8 @@ void immediates(Writer& w, Imm imm) {
       blockType(w);
       catches(w);
       return;
+    default:
+      for (unsigned n = indexCount(imm); n > 0; --n) w.u32();
   }
 }
 

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "frontend/op_facts.h"
 #include "frontend/opcodes.h"
 
 namespace wattle::compile::baseline {
@@ -29,33 +30,15 @@ struct Skip {
 };
 
 constexpr Skip skipOf(Imm imm) {
+  if (imm == Imm::Local) return {.step = Step::Steady, .lebs = 1, .isLocal = true};
+  if (const unsigned indices = frontend::indexCount(imm)) return {Step::Steady, static_cast<uint8_t>(indices), 0};
   switch (imm) {
     case Imm::None: return {Step::Steady, 0, 0};
     case Imm::Block: return {Step::Open, 1, 0};
     case Imm::LabelTable: return {Step::Table, 0, 0};
-    case Imm::Label:
-    case Imm::Function:
-    case Imm::Type:
-    case Imm::Global:
-    case Imm::Table:
-    case Imm::Tag:
-    case Imm::Elem:
-    case Imm::Data:
-    case Imm::Memory:
     case Imm::I32:
     case Imm::I64: return {Step::Steady, 1, 0};
     case Imm::HeapType: return {Step::HeapType, 0, 0};
-    case Imm::Local: return {Step::Steady, 1, 0, false, false, true};
-    case Imm::TypeTable:
-    case Imm::TableTable:
-    case Imm::ElemTable:
-    case Imm::DataMemory:
-    case Imm::MemoryMemory:
-    case Imm::TypeField:
-    case Imm::TypeType:
-    case Imm::TypeData:
-    case Imm::TypeElem:
-    case Imm::TypeCount: return {Step::Steady, 2, 0};
     case Imm::MemArg: return {Step::MemArg, 2, 0};
     case Imm::MemArgLane: return {Step::MemArg, 2, 1};
     case Imm::Lane:
@@ -67,8 +50,8 @@ constexpr Skip skipOf(Imm imm) {
     case Imm::SelectTypes: return {Step::Select, 0, 0};
     case Imm::BrCast: return {Step::BrCast, 0, 0};
     case Imm::TryTable: return {Step::TryTable, 0, 0};
+    default: return {};
   }
-  return {};
 }
 
 // What destroys the registers a call destroys. (An allocation keeps all registers.)
