@@ -142,11 +142,8 @@ class Abandoned {
   void drop(std::unique_ptr<vm::Store> store) {
     if (store && store->context().activation) {
       store->cells()->interrupt();
-      try {
-        stores_.push_back(std::move(store));
-      } catch (const std::bad_alloc&) {
-        (void)store.release();
-      }
+      const bool isKept = vm::orElse(false, [&] { return stores_.push_back(std::move(store)), true; });
+      if (!isKept) (void)store.release();
       return;
     }
     sweep();

@@ -70,15 +70,8 @@ WATTLE_DEFINE_HANDLE(Instance)
 // --- Func
 // -------------------------------------------------------------------------------------------------------------
 
-// A definition of its own, so no other store shares it.
 Func Func::host(Store& store, const FuncType& type, HostCallback callback, std::string name) {
-  return vm::orElse(Func(), [&] {
-    auto definition = vm::HostDefinition::make(type, std::move(callback), std::move(name));
-    if (!definition) return Func();
-    store.impl().collectIfDue();
-    auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
-    return made ? Func((*made)->function()) : Func();
-  });
+  return Func(vm::HostFunction::createAlone(store.impl(), type, std::move(callback), std::move(name)));
 }
 
 FuncType Func::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(); }

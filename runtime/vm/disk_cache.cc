@@ -151,16 +151,21 @@ std::string DiskCache::nameOf(const Content& content, uint32_t settings) const {
   return fmt::format("{:016x}{:016x}{}", hash.high64, hash.low64, kEnding);
 }
 
-std::optional<ModuleBytes> DiskCache::fileOf(const std::string& name) const {
+std::optional<ModuleBytes> DiskCache::fileOf(const std::string& name, bool* isForeign) const {
+  const auto nothing = [isForeign](bool foreign) {
+    if (isForeign) *isForeign = foreign;
+    return std::nullopt;
+  };
   const int file = openat(directory_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (file < 0) return std::nullopt;
+  if (file < 0) return nothing(errno != ENOENT);  // a link, or something else that cannot be opened
   struct stat status {};
   if (fstat(file, &status) != 0 || !isOurs(status)) {
     close(file);
-    return std::nullopt;
+    return nothing(true);
   }
   auto bytes = ModuleBytes::map(file, status, name);
-  return bytes ? std::optional(std::move(*bytes)) : std::nullopt;
+  if (!bytes) return nothing(false);
+  return std::move(*bytes);
 }
 
 std::optional<DiskCache::Found> DiskCache::find(const std::string& name) {
@@ -168,18 +173,9 @@ std::optional<DiskCache::Found> DiskCache::find(const std::string& name) {
     misses_.fetch_add(1, std::memory_order_relaxed);
     return std::nullopt;
   };
-  const int file = openat(directory_, name.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
-  if (file < 0) {
-    if (errno != ENOENT) discard(name);  // a link, or something else that cannot be opened
-    return missed();
-  }
-  struct stat status {};
-  if (fstat(file, &status) != 0 || !isOurs(status)) {
-    close(file);
-    discard(name);
-    return missed();
-  }
-  auto bytes = ModuleBytes::map(file, status, name);
+  bool isForeign = false;
+  auto bytes = fileOf(name, &isForeign);
+  if (isForeign) discard(name);
   if (!bytes) return missed();
   const bool bodyKnown = knowsBody(*bytes);
   auto header = readImage(bytes->span(), bodyKnown);

@@ -43,8 +43,8 @@ class DiskCache {
   };
   // A file with good checksums, opened for mapping. Damaged ones are removed.
   std::optional<Found> find(const std::string& name);
-  // The same without a look inside, where it is known.
-  std::optional<ModuleBytes> fileOf(const std::string& name) const;
+  // The same without a look inside, and whatever is there stays. `isForeign`: that is nothing of ours.
+  std::optional<ModuleBytes> fileOf(const std::string& name, bool* isForeign = nullptr) const;
   // It turned out not to fit.
   void discard(const std::string& name);
   // The same for a file that somebody else keeps: whether its body was verified before, and that it was just now.

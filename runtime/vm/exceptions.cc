@@ -53,10 +53,9 @@ Exception::Exception(Store& store, Tag& tag) : Object(store), abi::VMException{&
 Exception* Exception::create(Store& store, Tag& tag) {
   size_t size = sizeof(Exception) + tag.type().params.size() * sizeof(abi::RawValue);
   // They count like objects of the heap: each can hold the one before.
-  if (store.exceptionBytes + size > store.limits().maxGcHeapBytes) {
-    store.collect(false);
-    if (store.exceptionBytes + size > store.limits().maxGcHeapBytes) return nullptr;
-  }
+  auto isFull = [&] { return store.exceptionBytes + size > store.limits().maxGcHeapBytes; };
+  if (isFull()) store.collect(false);
+  if (isFull()) return nullptr;
   void* at = ::operator new(size, std::nothrow);
   if (!at) return nullptr;
   auto* exception = new (at) Exception(store, tag);

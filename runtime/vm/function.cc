@@ -73,6 +73,26 @@ Result<HostFunction*> HostFunction::create(Store& store, std::shared_ptr<const H
   return new HostFunction(store, std::move(definition), code);
 }
 
+template <class... Arguments>
+static Function* makeAlone(Store& store, Arguments&&... arguments) noexcept {
+  return orElse(nullptr, [&]() -> Function* {
+    auto definition = HostDefinition::make(std::forward<Arguments>(arguments)...);
+    if (!definition) return nullptr;
+    store.collectIfDue();
+    auto made = HostFunction::create(store, std::move(*definition));
+    return made ? (*made)->function() : nullptr;
+  });
+}
+
+Function* HostFunction::createAlone(Store& store, const FuncType& type, HostCallback callback,
+                                    std::string name) noexcept {
+  return makeAlone(store, type, std::move(callback), std::move(name));
+}
+
+Function* HostFunction::createAlone(Store& store, detail::HostSpec&& spec, std::string name) noexcept {
+  return makeAlone(store, std::move(spec), std::move(name));
+}
+
 void HostFunction::close() {
   if (closed_) return;
   closed_ = true;

@@ -56,6 +56,10 @@ struct HostDefinition {
 class HostFunction final : public Object {
  public:
   static Result<HostFunction*> create(Store& store, std::shared_ptr<const HostDefinition> definition);
+  // With a definition of its own (HostDefinition::make), so no other store shares it. nullptr: an impossible type, or no
+  // memory.
+  static Function* createAlone(Store& store, const FuncType& type, HostCallback callback, std::string name) noexcept;
+  static Function* createAlone(Store& store, detail::HostSpec&& spec, std::string name) noexcept;
   ~HostFunction() override = default;
 
   Function* function() { return static_cast<Function*>(&reference_); }

@@ -82,8 +82,10 @@ void Table::trace(Tracer& tracer) {
 }
 
 void Table::close() {
-  if (store()) --store()->tableCount;
-  if (store()) store()->countMemory(-static_cast<int64_t>(capacity_ * sizeof(uint64_t)));
+  if (store()) {
+    --store()->tableCount;
+    store()->countMemory(-static_cast<int64_t>(capacity_ * sizeof(uint64_t)));
+  }
   std::free(elements);
   elements = nullptr;
   size = capacity_ = 0;

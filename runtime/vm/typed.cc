@@ -158,13 +158,7 @@ void hostThrew(HostFrame* frame, const char* what) { hostFailed(frame, vm::hostE
 void unpin(HostFrame* frame, uint64_t mark) { hostOf(frame).store()->unpinAbove(mark); }
 
 Func makeHost(Store& store, HostSpec&& spec, std::string&& name) {
-  return vm::orElse(Func(), [&] {
-    auto definition = vm::HostDefinition::make(std::move(spec), std::move(name));
-    if (!definition) return Func();
-    store.impl().collectIfDue();
-    auto made = vm::HostFunction::create(store.impl(), std::move(*definition));
-    return made ? Func((*made)->function()) : Func();
-  });
+  return Func(vm::HostFunction::createAlone(store.impl(), std::move(spec), std::move(name)));
 }
 
 Error outOfBounds(uint64_t at, uint64_t bytes, uint64_t size) {
