@@ -1,5 +1,5 @@
-// The compiled part of fmt 9, as the library's own src/format.cc has it. Debian ships it as a shared library only, and each
-// shared library costs every start of wattle some 0.1 ms.
+// The compiled part of fmt 9, as the library's own src/format.cc has it. Debian ships it as a shared library only, and
+// each shared library costs every start of wattle some 0.1 ms.
 #include <fmt/format-inl.h>
 
 FMT_BEGIN_NAMESPACE

@@ -1,16 +1,18 @@
 // Switching stacks.
 //
-// A switch is a call: whatever the System V convention lets a callee destroy the compiler has already saved. So only the registers that a
-// callee preserves have to be kept, and they are, on the stack that is left:
+// A switch is a call: whatever the System V convention lets a callee destroy the compiler has already saved. So only
+// the registers that a callee preserves have to be kept, and they are, on the stack that is left:
 //
 //     sp ─▶ │ MXCSR, x87 control word │ r15 │ r14 │ r13 │ r12 │ rbx │ rbp │ return address │ … │ top
 //
-// One word, sp, is all there is to a suspended coroutine. A new one gets a stack that looks as if it had been suspended in the first
-// instruction of `start` with its address in r12. There rbp is 0, so that whoever walks frames stops.
+// One word, sp, is all there is to a suspended coroutine. A new one gets a stack that looks as if it had been suspended
+// in the first instruction of `start` with its address in r12. There rbp is 0, so that whoever walks frames stops.
 //
-// Nothing here is tied to signals or to the kernel: no system call is made for a switch (unlike swapcontext, which sets the signal mask).
+// Nothing here is tied to signals or to the kernel: no system call is made for a switch (unlike swapcontext, which sets
+// the signal mask).
 //
-// AddressSanitizer keeps the bounds of the stack that runs, and ThreadSanitizer the history of each; both are told of every switch.
+// AddressSanitizer keeps the bounds of the stack that runs, and ThreadSanitizer the history of each; both are told of
+// every switch.
 #include "sandbox/coroutine.h"
 
 #include <cstring>
@@ -97,7 +99,8 @@ extern "C" {
 
 namespace wattle::sandbox {
 
-std::expected<std::unique_ptr<Coroutine>, std::string> Coroutine::create(size_t stackBytes, std::function<void()> body) {
+std::expected<std::unique_ptr<Coroutine>, std::string> Coroutine::create(size_t stackBytes,
+                                                                         std::function<void()> body) {
   auto stack = Stack::create(stackBytes);
   if (!stack) return std::unexpected(std::move(stack.error()));
   return std::unique_ptr<Coroutine>(new Coroutine(std::move(*stack), std::move(body)));
@@ -137,7 +140,7 @@ void Coroutine::resume() {
   wattle_switch_stack(&resumerSp_, sp_);
 #ifdef WATTLE_ASAN
   __sanitizer_finish_switch_fiber(fake, nullptr, nullptr);
-  if (done_) __asan_unpoison_memory_region(stack_.low(), stack_.size());   // its last frames never returned
+  if (done_) __asan_unpoison_memory_region(stack_.low(), stack_.size());  // its last frames never returned
 #endif
   if (done_) stack_ = Stack();
 }

@@ -35,7 +35,7 @@ class Coroutine {
   // While it runs: the same of the stack that resumed it.
   uintptr_t resumerStackPointer() const { return reinterpret_cast<uintptr_t>(resumerSp_); }
 
-  void run() noexcept;   // for the first switch
+  void run() noexcept;  // for the first switch
 
  private:
   Coroutine(Stack stack, std::function<void()> body);

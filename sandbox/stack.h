@@ -8,7 +8,8 @@
 
 namespace wattle::sandbox {
 
-// Lowest usable address of the calling thread's stack (cached per thread; correct for the main thread whatever its rlimit).
+// Lowest usable address of the calling thread's stack (cached per thread; correct for the main thread whatever its
+// rlimit).
 uintptr_t currentStackEnd();
 // The same, asked of the system anew (after setrlimit, say).
 uintptr_t readStackEnd();
@@ -22,7 +23,7 @@ class Stack {
   Stack& operator=(Stack&& other) noexcept;
   ~Stack();
   uint8_t* top() const { return low_ + size_; }
-  uint8_t* low() const { return low_; }      // lowest usable byte
+  uint8_t* low() const { return low_; }  // lowest usable byte
   size_t size() const { return size_; }
 
  private:

@@ -29,8 +29,8 @@ struct ScriptOptions {
   // The scripts of the threads proposal stand on a WebAssembly that allows one memory and one table, and assert that a
   // second one is refused. With this the runner refuses it.
   bool singleMemoryAndTable = false;
-  // The scripts of custom descriptors stand on a WebAssembly whose br_on_cast may go anywhere in a hierarchy; all others
-  // assert that it must not. Without this the runner refuses what only the proposal makes valid.
+  // The scripts of custom descriptors stand on a WebAssembly whose br_on_cast may go anywhere in a hierarchy; all
+  // others assert that it must not. Without this the runner refuses what only the proposal makes valid.
   bool customDescriptors = false;
   uint32_t gcStress = 0;  // collect at every so many allocations (StoreLimits::gcStress)
 };

@@ -23,7 +23,7 @@ struct FileResult {
   std::string problem;  // the file could not be read, or the run crashed
   bool expectedToFail = false;
   bool failed() const { return !problem.empty() || counts.failed > 0; }
-  bool mayPass = false;         // although expected to fail
+  bool mayPass = false;  // although expected to fail
   // A file expected to fail must: the list is to be exact.
   bool good() const { return failed() == expectedToFail || (expectedToFail && mayPass); }
 };
@@ -31,9 +31,9 @@ struct FileResult {
 struct SuiteOptions {
   std::set<std::string> expectedFailures;
   std::string root = ".";  // what their paths are relative to
-  bool exact = true;            // false: one of them may pass after all
+  bool exact = true;       // false: one of them may pass after all
   unsigned jobs = 1;
-  uint32_t gcStress = 0;        // for each script: ScriptOptions::gcStress
+  uint32_t gcStress = 0;  // for each script: ScriptOptions::gcStress
 };
 
 // `done` is called for each file, in the order of `files`, as soon as it and all before it are done.

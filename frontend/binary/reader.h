@@ -20,8 +20,7 @@ bool isUtf8(std::string_view text);
 class Reader {
  public:
   // Reads [pos, end); the byte at `pos` has the offset `offset` in the module.
-  Reader(const uint8_t* pos, const uint8_t* end, uint64_t offset)
-      : begin_(pos), base_(offset), pos_(pos), end_(end) {}
+  Reader(const uint8_t* pos, const uint8_t* end, uint64_t offset) : begin_(pos), base_(offset), pos_(pos), end_(end) {}
 
   bool ok() const { return ok_; }
   bool atEnd() const { return pos_ >= end_; }
@@ -71,8 +70,7 @@ class Reader {
     T value = 0;
     const uint8_t* start = pos_;
     const LebStatus status = readLeb<N, T>(pos_, end_, value);
-    if (status != LebStatus::Ok)
-      failAt(offsetOf(start), ErrorKind::Malformed, lebMessage(status));
+    if (status != LebStatus::Ok) failAt(offsetOf(start), ErrorKind::Malformed, lebMessage(status));
     return value;
   }
   void unexpectedEnd() { malformed("unexpected end of section or function"); }

@@ -130,7 +130,7 @@ class FunctionDecoder : public DecoderBase {
 
   bool exec(OpTag<Op::Unreachable>, Cursor& at);
   bool exec(OpTag<Op::Nop>, Cursor& at) {
-    emit(at, [](Sink&) {});   // only nextInstruction(): whoever counts instructions counts this one
+    emit(at, [](Sink&) {});  // only nextInstruction(): whoever counts instructions counts this one
     return true;
   }
   [[gnu::always_inline]] inline bool exec(OpTag<Op::Block>, Cursor& at);

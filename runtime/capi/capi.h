@@ -288,8 +288,8 @@ void giveName(wasm_name_t* out, Text&& text) noexcept {
 inline void requireSize(size_t size, size_t wanted) {
   if (size != wanted) throw std::bad_alloc();
 }
-// A C vector with an element for each of the list's, which `fill` makes in its place. Throws bad_alloc; what has been made
-// stays in `out` then.
+// A C vector with an element for each of the list's, which `fill` makes in its place. Throws bad_alloc; what has been
+// made stays in `out` then.
 template <auto kNew, class Vec, class List, class Fill>
 void fillVec(Vec& out, const List& list, Fill&& fill) {
   kNew(&out, list.size());

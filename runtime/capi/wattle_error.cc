@@ -72,8 +72,10 @@ wasm_trap_t* wattle_trap_new_exit(int status) {
 }
 
 void wattle_frame_func_name(const wasm_frame_t* frame, wasm_name_t* out) {
-  giveName(out, [&]() -> auto& { return frame->frame.function; });
+  giveName(
+      out, [&]() -> auto& { return frame->frame.function; });
 }
 void wattle_frame_module_name(const wasm_frame_t* frame, wasm_name_t* out) {
-  giveName(out, [&]() -> auto& { return frame->frame.module; });
+  giveName(
+      out, [&]() -> auto& { return frame->frame.module; });
 }

@@ -120,7 +120,8 @@ int wastCommand(const Invocation& invocation) {
   Config config;
   if (auto wrong = o.compile.apply(config)) return *wrong;
   config.fuel = o.fuel;
-  spec::SuiteOptions options{.expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs, .gcStress = o.gcStress};
+  spec::SuiteOptions options{
+      .expectedFailures = {}, .root = o.root, .exact = !o.mayPass, .jobs = o.jobs, .gcStress = o.gcStress};
   if (!o.expectations.empty()) {
     auto expected = spec::readExpectations(o.expectations);
     if (!expected) return usageError("{}", expected.error());

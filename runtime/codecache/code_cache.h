@@ -122,8 +122,8 @@ class CodeCache {
   // line: "code cache is full: 512 MiB of 512 MiB in 123456 modules". Takes address space only: pages cost memory when
   // they are first written.
   std::expected<CodeRef, std::string> allocate(uint32_t size);
-  // The same for the few bytes between host and guest that are kept for the life of the process: when the limit is reached,
-  // a reserve beyond it (kReserve in all) serves them, so that what has been compiled can also be called.
+  // The same for the few bytes between host and guest that are kept for the life of the process: when the limit is
+  // reached, a reserve beyond it (kReserve in all) serves them, so that what has been compiled can also be called.
   std::expected<CodeRef, std::string> allocateForGood(uint32_t size);
   static constexpr size_t kReserve = 1 << 20;
 

@@ -1,9 +1,9 @@
 // Whole modules through the baseline compiler.
 //
-// Workers take functions in batches, in order, and note where their direct calls are. The code of a large module goes straight to chunks of one reserved
-// block of the code cache; that of a small one to ordinary memory, from where it is copied to a block of just its size. When all is done the
-// calls are linked: all within the block, so no displacement can fail to reach. Code is position independent and names no address; nothing
-// is ever relocated afterwards.
+// Workers take functions in batches, in order, and note where their direct calls are. The code of a large module goes
+// straight to chunks of one reserved block of the code cache; that of a small one to ordinary memory, from where it is
+// copied to a block of just its size. When all is done the calls are linked: all within the block, so no displacement
+// can fail to reach. Code is position independent and names no address; nothing is ever relocated afterwards.
 #include "runtime/compile/compile.h"
 
 #include <sys/mman.h>
@@ -35,8 +35,8 @@ constexpr uint32_t kBatch = 8;
 constexpr uint64_t kDirectBytes = 512 * 1024;
 constexpr uint64_t kExpansion = 4;
 
-// The room for a module's code while it is compiled: a large block of the cache, of which workers claim chunks (address space is free,
-// and what is left over goes back), or for small modules chunks of ordinary memory.
+// The room for a module's code while it is compiled: a large block of the cache, of which workers claim chunks (address
+// space is free, and what is left over goes back), or for small modules chunks of ordinary memory.
 class Room {
  public:
   static constexpr uint32_t kChunk = 512 * 1024;
@@ -68,7 +68,7 @@ class Arena {
  public:
   struct Piece {
     uint8_t* code;
-    uint32_t offset;     // in the room's block
+    uint32_t offset;  // in the room's block
     uint32_t size;
     uint32_t function : 28;
     uint32_t flags : 4;  // of the code range
@@ -93,8 +93,9 @@ class Arena {
       }
     }
     std::memcpy(at_, code.data(), code.size());
-    pieces_.push_back({at_, offset_, static_cast<uint32_t>(code.size()), function & 0xfffffff, compiled.rangeFlags() & 15u,
-                       static_cast<uint32_t>(calls_.size()), static_cast<uint32_t>(sites.size())});
+    pieces_.push_back({at_, offset_, static_cast<uint32_t>(code.size()), function & 0xfffffff,
+                       compiled.rangeFlags() & 15u, static_cast<uint32_t>(calls_.size()),
+                       static_cast<uint32_t>(sites.size())});
     calls_.insert(calls_.end(), sites.begin(), sites.end());
     at_ += padded;
     offset_ += static_cast<uint32_t>(padded);
@@ -118,7 +119,8 @@ class Arena {
 
 class ModuleCompiler {
  public:
-  ModuleCompiler(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, WorkerPool& pool)
+  ModuleCompiler(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                 WorkerPool& pool)
       : module_(module), layout_(module), pool_(pool), settings_(settings) {
     context_ = moduleContext(module, bytes, layout_, settings);
     parallel_ = module.codeBytes >= kParallelBytes && pool.width() > 1;
@@ -132,7 +134,7 @@ class ModuleCompiler {
     code->offsets_.resize(module_.functions.size() - module_.importedFunctions);
     std::optional<Room> room = openRoom();
     each([&](unsigned worker) { compileBatches(worker, room ? &*room : nullptr); });
-    if (roomUsedUp_) {   // far more code than such a module usually has: once more, with the size known at the end
+    if (roomUsedUp_) {  // far more code than such a module usually has: once more, with the size known at the end
       room.reset();
       restart();
       each([&](unsigned worker) { compileBatches(worker, nullptr); });
@@ -151,7 +153,7 @@ class ModuleCompiler {
       if (!block) return std::unexpected(cacheFull(std::move(block.error())));
       code->block_ = std::move(*block);
     }
-    std::atomic<size_t> next{0};   // not by worker: a worker that compiled may be too late to link
+    std::atomic<size_t> next{0};  // not by worker: a worker that compiled may be too late to link
     each([&](unsigned) {
       for (size_t i; (i = next.fetch_add(1)) < arenas_.size();) link(*code, arenas_[i], room.has_value());
     });
@@ -167,8 +169,10 @@ class ModuleCompiler {
     return {{frontend::ErrorKind::Limit, std::move(message), 0, {}}, true, false};
   }
   void each(const std::function<void(unsigned)>& body) {
-    if (parallel_) pool_.run(body);
-    else body(0);
+    if (parallel_)
+      pool_.run(body);
+    else
+      body(0);
   }
 
   std::expected<std::shared_ptr<ModuleCode>, Error> runLazy() {
@@ -197,7 +201,8 @@ class ModuleCompiler {
     }
   }
 
-  // Errors: the one in the lowest function, whatever the number of threads. All batches below it have been taken by then.
+  // Errors: the one in the lowest function, whatever the number of threads. All batches below it have been taken by
+  // then.
   void compileBatches(unsigned worker, Room* room) {
     FunctionCompiler compiler(context_);
     const uint32_t end = static_cast<uint32_t>(module_.functions.size());
@@ -218,11 +223,13 @@ class ModuleCompiler {
     next_ = 0;
     failed_ = error_.has_value();
   }
-  // Large modules are compiled straight into the cache. Not if it has no room to spare: then the exact size may still fit.
+  // Large modules are compiled straight into the cache. Not if it has no room to spare: then the exact size may still
+  // fit.
   std::optional<Room> openRoom() {
     if (module_.codeBytes < kDirectBytes) return std::nullopt;
     const uint64_t wanted = module_.codeBytes * kExpansion + arenas_.size() * 2 * Room::kChunk;
-    auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(std::min<uint64_t>(wanted, 1000u << 20)));
+    auto block =
+        codecache::CodeCache::process().allocate(static_cast<uint32_t>(std::min<uint64_t>(wanted, 1000u << 20)));
     if (!block) return std::nullopt;
     return std::optional<Room>(std::in_place, std::move(*block));
   }
@@ -292,15 +299,17 @@ std::expected<codecache::CodeRef, std::string> blockOf(const CodeImage& image, u
   const uint32_t size = static_cast<uint32_t>(image.code.size());
   if (image.file >= 0 && size >= CodeImage::kMapBytes) {
     auto mapped = cache.map(blockBytes, {image.file, image.fileOffset, image.codeAt, size});
-    if (mapped) return mapped;   // else there is a reason not to map: copied
+    if (mapped) return mapped;  // else there is a reason not to map: copied
   }
   auto block = cache.allocate(blockBytes);
   if (block && size != 0) std::memcpy((*block)->writable() + image.codeAt, image.code.data(), size);
   return block;
 }
 
-std::expected<std::shared_ptr<ModuleCode>, std::string> ModuleCode::restore(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
-                                                                            const Settings& settings, const CodeImage& image) {
+std::expected<std::shared_ptr<ModuleCode>, std::string> ModuleCode::restore(const frontend::ModuleInfo& module,
+                                                                            std::span<const uint8_t> bytes,
+                                                                            const Settings& settings,
+                                                                            const CodeImage& image) {
   auto code = std::make_shared<ModuleCode>(settings);
   code->firstFunction_ = module.importedFunctions;
   if (settings.lazy) {
@@ -312,7 +321,8 @@ std::expected<std::shared_ptr<ModuleCode>, std::string> ModuleCode::restore(cons
     return code;
   }
   code->offsets_.assign(module.functions.size() - module.importedFunctions, ~0u);
-  if (image.ranges.size() != code->offsets_.size() || image.codeAt != 0 || !code->adoptRanges(image.ranges)) return nullptr;
+  if (image.ranges.size() != code->offsets_.size() || image.codeAt != 0 || !code->adoptRanges(image.ranges))
+    return nullptr;
   auto block = blockOf(image, static_cast<uint32_t>(image.code.size()));
   if (!block) return std::unexpected(std::move(block.error()));
   code->block_ = std::move(*block);
@@ -356,7 +366,8 @@ std::expected<const void*, Error> ModuleCode::materialize(uint32_t functionIndex
 
 uint64_t ModuleCode::codeBytes() const { return lazy_ ? lazy_->codeBytes() : block_->size(); }
 
-std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+std::expected<std::shared_ptr<ModuleCode>, Error> compileModule(const frontend::ModuleInfo& module,
+                                                                std::span<const uint8_t> bytes,
                                                                 const Settings& settings, WorkerPool& pool) {
   return ModuleCompiler(module, bytes, settings, pool).run();
 }
@@ -365,8 +376,8 @@ namespace {
 
 // What the compiler noted for the code at `codeOffset`, told to `found`.
 template <class Found>
-void findPosition(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, uint32_t functionIndex,
-                  uint32_t codeOffset, Found&& found) {
+void findPosition(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                  uint32_t functionIndex, uint32_t codeOffset, Found&& found) {
   abi::Layout layout(module);
   ModuleContext context = moduleContext(module, bytes, layout, settings);
   FunctionCompiler compiler(context);
@@ -382,15 +393,16 @@ void findPosition(const frontend::ModuleInfo& module, std::span<const uint8_t> b
 
 }  // namespace
 
-std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
-                                     uint32_t functionIndex, uint32_t codeOffset) {
+std::optional<uint64_t> sourceOffset(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                     const Settings& settings, uint32_t functionIndex, uint32_t codeOffset) {
   std::optional<uint64_t> offset;
-  findPosition(module, bytes, settings, functionIndex, codeOffset, [&](const auto&, const baseline::Position& p) { offset = p.module; });
+  findPosition(module, bytes, settings, functionIndex, codeOffset,
+               [&](const auto&, const baseline::Position& p) { offset = p.module; });
   return offset;
 }
 
-uint64_t fuelAhead(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings, uint32_t functionIndex,
-                   uint32_t codeOffset) {
+uint64_t fuelAhead(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
+                   uint32_t functionIndex, uint32_t codeOffset) {
   uint64_t ahead = 0;
   findPosition(module, bytes, settings, functionIndex, codeOffset,
                [&](const baseline::Compiler& compiler, const baseline::Position& p) { ahead = compiler.fuelAhead(p); });

@@ -1,9 +1,9 @@
 // From the host into the guest.
 //
-// All entry code does the same around its call: it saves the host's registers, links an activation (abi/entry.h) into the chains
-// of thread and store, and unlinks it afterwards. It is written for the usual call, which takes some twenty instructions: the thread
-// is known, and the limit of the stack that stands in the store is good for where the call starts (VMStoreContext::entryLow). If not,
-// `prepare` is called, in vm/call.cc, which makes it so or refuses the call.
+// All entry code does the same around its call: it saves the host's registers, links an activation (abi/entry.h) into
+// the chains of thread and store, and unlinks it afterwards. It is written for the usual call, which takes some twenty
+// instructions: the thread is known, and the limit of the stack that stands in the store is good for where the call
+// starts (VMStoreContext::entryLow). If not, `prepare` is called, in vm/call.cc, which makes it so or refuses the call.
 //
 //   entry stub     one for each shape of signature: arguments and results in memory (VMActivation::values)
 //   typed entry    seven for all signatures: System V and the guest's convention (abi/registers.h) agree on the registers of
@@ -178,9 +178,12 @@ void emitEntryStub(x64::Assembler& as, const frontend::FuncType& type, const Ent
     Type t = typeOf(type.params[i]);
     ArgumentPlace place = arguments.next(type.params[i]);
     Mem value(kValues, valueOffset(i));
-    if (place.where == ArgumentPlace::Integer) as.mov(t == Type::I32 ? w32 : w64, place.gpr(), value);
-    else if (place.where == ArgumentPlace::Float) loadXmm(as, t, place.xmm(), value);
-    else copyValue(as, t, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), value);
+    if (place.where == ArgumentPlace::Integer)
+      as.mov(t == Type::I32 ? w32 : w64, place.gpr(), value);
+    else if (place.where == ArgumentPlace::Float)
+      loadXmm(as, t, place.xmm(), value);
+    else
+      copyValue(as, t, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), value);
   }
   entry.call();
   as.mov(w64, kValues, activation(offsetof(VMActivation, values)));
@@ -189,9 +192,12 @@ void emitEntryStub(x64::Assembler& as, const frontend::FuncType& type, const Ent
     Type t = typeOf(type.results[i]);
     ResultPlace place = places.next(type.results[i]);
     Mem value(kValues, valueOffset(i));
-    if (place.where == ResultPlace::Integer) as.mov(w64, value, static_cast<Gpr>(place.reg));
-    else if (place.where == ResultPlace::Float) storeXmm(as, t, value, static_cast<Xmm>(place.reg));
-    else copyValue(as, t, value, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)));
+    if (place.where == ResultPlace::Integer)
+      as.mov(w64, value, static_cast<Gpr>(place.reg));
+    else if (place.where == ResultPlace::Float)
+      storeXmm(as, t, value, static_cast<Xmm>(place.reg));
+    else
+      copyValue(as, t, value, Mem(Gpr::rsp, static_cast<int32_t>(place.offset)));
   }
   entry.leave(true);
 }
@@ -199,8 +205,10 @@ void emitEntryStub(x64::Assembler& as, const frontend::FuncType& type, const Ent
 void emitTypedEntry(x64::Assembler& as, unsigned integers, const EntrySupport& support) {
   as.ensure(1024);
   EntryCode entry(as, support);
-  if (integers < abi::kIntegerArguments) entry.enter(baseline::kIntegerArgumentRegs[integers]);
-  else entry.enterFromStack();
+  if (integers < abi::kIntegerArguments)
+    entry.enter(baseline::kIntegerArgumentRegs[integers]);
+  else
+    entry.enterFromStack();
   entry.call();
   entry.leave(false);
 }
@@ -240,9 +248,8 @@ const void* prepareStub(abi::VMThread* (*prepare)(VMActivation*)) {
 
 EntryStub entryStub(const frontend::FuncType& type, const EntrySupport& support) {
   if (!support.prepareStub) return nullptr;
-  return reinterpret_cast<EntryStub>(const_cast<void*>(stub("entry " + shapeOf(type), RangeKind::EntryStub, [&](x64::Assembler& as) {
-    emitEntryStub(as, type, support);
-  })));
+  return reinterpret_cast<EntryStub>(const_cast<void*>(stub(
+      "entry " + shapeOf(type), RangeKind::EntryStub, [&](x64::Assembler& as) { emitEntryStub(as, type, support); })));
 }
 
 const void* typedEntry(unsigned integers, const EntrySupport& support) {

@@ -60,7 +60,8 @@ const std::vector<uint8_t>& lazyStub() {
 }
 
 int64_t distance(const void* target, const void* from) {
-  return static_cast<int64_t>(reinterpret_cast<uintptr_t>(target)) - static_cast<int64_t>(reinterpret_cast<uintptr_t>(from));
+  return static_cast<int64_t>(reinterpret_cast<uintptr_t>(target)) -
+         static_cast<int64_t>(reinterpret_cast<uintptr_t>(from));
 }
 bool reaches(int64_t d) { return d == static_cast<int32_t>(d); }
 
@@ -69,8 +70,8 @@ bool reaches(int64_t d) { return d == static_cast<int32_t>(d); }
 LazyState::LazyState(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings)
     : module_(module), layout_(module), context_(moduleContext(module, bytes, layout_, settings)) {}
 
-std::unique_ptr<LazyState> LazyState::make(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const Settings& settings,
-                                           const void* owner) {
+std::unique_ptr<LazyState> LazyState::make(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                           const Settings& settings, const void* owner) {
   std::unique_ptr<LazyState> state(new LazyState(module, bytes, settings));
   state->owner_ = owner;
   state->count_ = static_cast<uint32_t>(module.functions.size()) - module.importedFunctions;
@@ -87,8 +88,8 @@ uint32_t LazyState::blockBytes() const {
 }
 
 std::expected<std::unique_ptr<LazyState>, std::string> LazyState::create(const frontend::ModuleInfo& module,
-                                                                         std::span<const uint8_t> bytes, const Settings& settings,
-                                                                         const void* owner) {
+                                                                         std::span<const uint8_t> bytes,
+                                                                         const Settings& settings, const void* owner) {
   auto state = make(module, bytes, settings, owner);
   auto block = codecache::CodeCache::process().allocate(state->blockBytes());
   if (!block) return std::unexpected(std::move(block.error()));
@@ -97,8 +98,9 @@ std::expected<std::unique_ptr<LazyState>, std::string> LazyState::create(const f
 }
 
 std::expected<std::unique_ptr<LazyState>, std::string> LazyState::restore(const frontend::ModuleInfo& module,
-                                                                          std::span<const uint8_t> bytes, const Settings& settings,
-                                                                          const void* owner, const CodeImage& image) {
+                                                                          std::span<const uint8_t> bytes,
+                                                                          const Settings& settings, const void* owner,
+                                                                          const CodeImage& image) {
   auto state = make(module, bytes, settings, owner);
   const uint64_t end = state->codeAt_ + image.code.size();
   if (image.codeAt != state->codeAt_ || end > state->blockBytes() || !state->fits(image.ranges)) return nullptr;
@@ -178,9 +180,11 @@ std::expected<const void*, Error> LazyState::materialize(uint32_t functionIndex)
   if (auto error = compiler->compile(functionIndex)) return std::unexpected(std::move(*error));
   std::lock_guard lock(mutex_);
   const void* code = known.load(std::memory_order_relaxed);
-  if (!code) {   // nobody was quicker
+  if (!code) {  // nobody was quicker
     auto placed = place(functionIndex, compiler->compiler());
-    if (!placed) return std::unexpected(Error{{frontend::ErrorKind::Limit, std::move(placed.error()), 0, functionIndex}, true, false});
+    if (!placed)
+      return std::unexpected(
+          Error{{frontend::ErrorKind::Limit, std::move(placed.error()), 0, functionIndex}, true, false});
     code = *placed;
   }
   if (idle_.size() < 4) idle_.push_back(std::move(compiler));
@@ -188,7 +192,8 @@ std::expected<const void*, Error> LazyState::materialize(uint32_t functionIndex)
 }
 
 std::expected<void, std::string> LazyState::openBlock(uint64_t bytes) {
-  auto block = codecache::CodeCache::process().allocate(static_cast<uint32_t>(std::min(kLargestBlock, std::max<uint64_t>(bytes, 1 << 20))));
+  auto block = codecache::CodeCache::process().allocate(
+      static_cast<uint32_t>(std::min(kLargestBlock, std::max<uint64_t>(bytes, 1 << 20))));
   if (!block) return std::unexpected(std::move(block.error()));
   (*block)->setOwner(owner_);
   if (more_.empty()) firstUsed_ = used_;
@@ -230,7 +235,7 @@ void LazyState::link(uint8_t* writable, const uint8_t* code, uint32_t size, std:
     const void* target = slot(site.function);
     int64_t d = distance(target, code + site.position + 4);
     if (!reaches(d)) {
-      const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};   // jmp [rip + 0]
+      const uint8_t jump[6] = {0xff, 0x25, 0, 0, 0, 0};  // jmp [rip + 0]
       std::memcpy(writable + tail, jump, 6);
       std::memcpy(writable + tail + 6, &target, 8);
       d = static_cast<int64_t>(tail) - (site.position + 4);

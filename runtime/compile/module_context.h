@@ -6,8 +6,8 @@
 namespace wattle::compile {
 
 // `module`, `bytes` and `layout` must outlive the result.
-inline baseline::ModuleContext moduleContext(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes, const abi::Layout& layout,
-                                             const Settings& settings) {
+inline baseline::ModuleContext moduleContext(const frontend::ModuleInfo& module, std::span<const uint8_t> bytes,
+                                             const abi::Layout& layout, const Settings& settings) {
   bool anyVectors = false;
   auto noteVector = [&](frontend::ValType t) { anyVectors |= t.kind() == frontend::ValKind::V128; };
   std::vector<baseline::CallShape> shapes(module.types.size());

@@ -1,5 +1,5 @@
-// From the guest into the host: host stubs, the safepoint, allocation and throw stubs. See abi/registers.h for the convention that the
-// guest's side follows; the host's side is the System V one. The other way is entry_stubs.cc.
+// From the guest into the host: host stubs, the safepoint, allocation and throw stubs. See abi/registers.h for the
+// convention that the guest's side follows; the host's side is the System V one. The other way is entry_stubs.cc.
 #include "runtime/compile/abi/entry.h"
 #include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/trap_reason.h"
@@ -44,7 +44,8 @@ void emitHostFailure(x64::Assembler& as) {
   as.emit8(static_cast<uint8_t>(abi::TrapReason::InRax));
 }
 
-// The context of the calling guest comes in r14 (call sequences through the import table or a reference leave it there).
+// The context of the calling guest comes in r14 (call sequences through the import table or a reference leave it
+// there).
 void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry entry) {
   as.ensure(512 + 64 * (type.params.size() + type.results.size()));
   size_t count = std::max(type.params.size(), type.results.size());
@@ -58,9 +59,12 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
     Type t = typeOf(type.params[i]);
     ArgumentPlace place = arguments.next(type.params[i]);
     Mem value(Gpr::rsp, valueOffset(i));
-    if (place.where == ArgumentPlace::Integer) as.mov(w64, value, place.gpr());
-    else if (place.where == ArgumentPlace::Float) storeXmm(as, t, value, place.xmm());
-    else copyValue(as, t, value, Mem(Gpr::rbp, 16 + static_cast<int32_t>(place.offset)));
+    if (place.where == ArgumentPlace::Integer)
+      as.mov(w64, value, place.gpr());
+    else if (place.where == ArgumentPlace::Float)
+      storeXmm(as, t, value, place.xmm());
+    else
+      copyValue(as, t, value, Mem(Gpr::rbp, 16 + static_cast<int32_t>(place.offset)));
   }
   noteExit(as);
   as.mov(w64, Gpr::rdi, kContext);
@@ -77,9 +81,12 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
     Type t = typeOf(type.results[i]);
     ResultPlace place = places.next(type.results[i]);
     Mem value(Gpr::rsp, valueOffset(i));
-    if (place.where == ResultPlace::Integer) as.mov(t == Type::I32 ? w32 : w64, static_cast<Gpr>(place.reg), value);
-    else if (place.where == ResultPlace::Float) loadXmm(as, t, static_cast<Xmm>(place.reg), value);
-    else copyValue(as, t, Mem(Gpr::rcx, static_cast<int32_t>(place.offset)), value);
+    if (place.where == ResultPlace::Integer)
+      as.mov(t == Type::I32 ? w32 : w64, static_cast<Gpr>(place.reg), value);
+    else if (place.where == ResultPlace::Float)
+      loadXmm(as, t, static_cast<Xmm>(place.reg), value);
+    else
+      copyValue(as, t, Mem(Gpr::rcx, static_cast<int32_t>(place.offset)), value);
   }
   as.leave();
   as.ret(static_cast<uint16_t>(ArgumentPlaces::stackBytes(type)));
@@ -87,8 +94,8 @@ void emitHostStub(x64::Assembler& as, const frontend::FuncType& type, HostEntry 
   emitHostFailure(as);
 }
 
-// For host functions whose arguments are in registers and that have at most one result: all stays where it is, and the HostFrame is one more
-// integer argument after the `integers` that there are.
+// For host functions whose arguments are in registers and that have at most one result: all stays where it is, and the
+// HostFrame is one more integer argument after the `integers` that there are.
 void emitTypedHostStub(x64::Assembler& as, unsigned integers) {
   constexpr int32_t kFrame = -static_cast<int32_t>(sizeof(abi::HostFrame));
   static_assert(kFrame + static_cast<int32_t>(offsetof(abi::HostFrame, host)) == baseline::kContextSlot);
@@ -164,8 +171,9 @@ void emitAllocationStub(x64::Assembler& as) {
   as.emit8(static_cast<uint8_t>(abi::TrapReason::AllocationFailed));
 }
 
-// The exception is in rax, and the return address lies in the throwing function (or host stub). rbx, r12 and r15 are those of the
-// guest. The handler takes rbp and rsp from its own frame; until it has, rsp stays down here, below all that lives.
+// The exception is in rax, and the return address lies in the throwing function (or host stub). rbx, r12 and r15 are
+// those of the guest. The handler takes rbp and rsp from its own frame; until it has, rsp stays down here, below all
+// that lives.
 void emitThrowStub(x64::Assembler& as) {
   using abi::UnwindState;
   as.ensure(512);

@@ -15,8 +15,8 @@
 
 namespace wattle::compile {
 
-// One run(): tickets for helpers. A helper that takes its ticket after the job has been closed does nothing, so the caller need not wait for
-// threads that never got round to it.
+// One run(): tickets for helpers. A helper that takes its ticket after the job has been closed does nothing, so the
+// caller need not wait for threads that never got round to it.
 struct WorkerPool::Job {
   const std::function<void(unsigned)>* body = nullptr;
   std::mutex mutex;
@@ -53,7 +53,7 @@ struct WorkerPool::Shared {
   const int owner = getpid();
   std::mutex mutex;
   std::condition_variable wake;
-  std::deque<std::shared_ptr<Job>> queue;   // a ticket each
+  std::deque<std::shared_ptr<Job>> queue;  // a ticket each
   std::vector<std::thread> threads;
   bool stopping = false;
 };
@@ -78,7 +78,7 @@ WorkerPool::Shared& WorkerPool::shared() {
   if (now->owner == getpid()) return *now;
   auto* mine = new Shared;
   if (shared_.compare_exchange_strong(now, mine)) return *mine;
-  delete mine;   // another thread of the child was first
+  delete mine;  // another thread of the child was first
   return *now;
 }
 

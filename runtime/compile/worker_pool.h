@@ -7,8 +7,9 @@
 
 namespace wattle::compile {
 
-// Thread safety: any number of threads may use one pool at once; each takes part in its own work, so nothing ever waits for a busy pool, and
-// a system that gives no threads only makes it slower. After fork() the child's pool starts threads of its own.
+// Thread safety: any number of threads may use one pool at once; each takes part in its own work, so nothing ever waits
+// for a busy pool, and a system that gives no threads only makes it slower. After fork() the child's pool starts
+// threads of its own.
 class WorkerPool {
  public:
   // `threads`: how many may work on one job, the calling thread included; 0 means one per processor.
@@ -19,15 +20,15 @@ class WorkerPool {
 
   unsigned width() const { return width_; }
 
-  // Runs body(worker) on up to width() threads at once, worker = 0 .. width()-1 each at most once, and returns when all are done. The body
-  // divides the work itself (an atomic counter). Worker 0 is the caller, and may find all the work to itself.
-  // When a body throws, the others are waited for, and the first exception comes out here.
+  // Runs body(worker) on up to width() threads at once, worker = 0 .. width()-1 each at most once, and returns when all
+  // are done. The body divides the work itself (an atomic counter). Worker 0 is the caller, and may find all the work
+  // to itself. When a body throws, the others are waited for, and the first exception comes out here.
   void run(const std::function<void(unsigned worker)>& body);
 
  private:
   struct Job;
-  // What threads share. One for each process: after fork() a mutex may be held, and a condition waited for, by threads that only the parent
-  // has, so the child leaves the inherited one alone (not even destroys it) and makes its own.
+  // What threads share. One for each process: after fork() a mutex may be held, and a condition waited for, by threads
+  // that only the parent has, so the child leaves the inherited one alone (not even destroys it) and makes its own.
   struct Shared;
   Shared& shared();
   void ensureThreads(Shared& shared);

@@ -52,7 +52,7 @@ static_assert(sizeof(void*) == 8, "64-bit addresses");
 #define own
 
 /* An opaque type and its end. */
-#define WASM_DECLARE_OWN(name)            \
+#define WASM_DECLARE_OWN(name)                    \
   typedef struct wasm_##name##_t wasm_##name##_t; \
   WASM_API_EXTERN void wasm_##name##_delete(own wasm_##name##_t*);
 
@@ -62,20 +62,22 @@ static_assert(sizeof(void*) == 8, "64-bit addresses");
  *   new                takes the elements over from an array, which itself stays the caller's
  *   copy               copies the elements too
  *   delete             deletes the elements too and leaves an empty vector */
-#define WASM_DECLARE_VEC(name, ptr_or_none)                                                                         \
-  typedef struct wasm_##name##_vec_t {                                                                              \
-    size_t size;                                                                                                    \
-    wasm_##name##_t ptr_or_none* data;                                                                              \
-  } wasm_##name##_vec_t;                                                                                            \
-  WASM_API_EXTERN void wasm_##name##_vec_new_empty(own wasm_##name##_vec_t* out);                                   \
-  WASM_API_EXTERN void wasm_##name##_vec_new_uninitialized(own wasm_##name##_vec_t* out, size_t);                   \
-  WASM_API_EXTERN void wasm_##name##_vec_new(own wasm_##name##_vec_t* out, size_t,                                  \
-                                             own wasm_##name##_t ptr_or_none const[]);                              \
-  WASM_API_EXTERN void wasm_##name##_vec_copy(own wasm_##name##_vec_t* out, const wasm_##name##_vec_t*);            \
+#define WASM_DECLARE_VEC(name, ptr_or_none)                                                              \
+  typedef struct wasm_##name##_vec_t {                                                                   \
+    size_t size;                                                                                         \
+    wasm_##name##_t ptr_or_none* data;                                                                   \
+  } wasm_##name##_vec_t;                                                                                 \
+  WASM_API_EXTERN void wasm_##name##_vec_new_empty(own wasm_##name##_vec_t* out);                        \
+  WASM_API_EXTERN void wasm_##name##_vec_new_uninitialized(own wasm_##name##_vec_t* out, size_t);        \
+  WASM_API_EXTERN void wasm_##name##_vec_new(own wasm_##name##_vec_t* out, size_t,                       \
+                                             own wasm_##name##_t ptr_or_none const[]);                   \
+  WASM_API_EXTERN void wasm_##name##_vec_copy(own wasm_##name##_vec_t* out, const wasm_##name##_vec_t*); \
   WASM_API_EXTERN void wasm_##name##_vec_delete(own wasm_##name##_vec_t*);
 
-#define WASM_EMPTY_VEC {0, NULL}
-#define WASM_ARRAY_VEC(array) {sizeof(array) / sizeof(*(array)), array}
+#define WASM_EMPTY_VEC \
+  { 0, NULL }
+#define WASM_ARRAY_VEC(array) \
+  { sizeof(array) / sizeof(*(array)), array }
 
 typedef byte_t wasm_byte_t;
 WASM_DECLARE_VEC(byte, )
@@ -190,10 +192,10 @@ enum wasm_externkind_enum {
 
 WASM_API_EXTERN wasm_externkind_t wasm_externtype_kind(const wasm_externtype_t*);
 
-#define WASM_DECLARE_EXTERNTYPE_CASTS(name)                                                                   \
-  WASM_API_EXTERN wasm_externtype_t* wasm_##name##_as_externtype(wasm_##name##_t*);                           \
-  WASM_API_EXTERN wasm_##name##_t* wasm_externtype_as_##name(wasm_externtype_t*);                             \
-  WASM_API_EXTERN const wasm_externtype_t* wasm_##name##_as_externtype_const(const wasm_##name##_t*);         \
+#define WASM_DECLARE_EXTERNTYPE_CASTS(name)                                                           \
+  WASM_API_EXTERN wasm_externtype_t* wasm_##name##_as_externtype(wasm_##name##_t*);                   \
+  WASM_API_EXTERN wasm_##name##_t* wasm_externtype_as_##name(wasm_externtype_t*);                     \
+  WASM_API_EXTERN const wasm_externtype_t* wasm_##name##_as_externtype_const(const wasm_##name##_t*); \
   WASM_API_EXTERN const wasm_##name##_t* wasm_externtype_as_##name##_const(const wasm_externtype_t*);
 
 WASM_DECLARE_EXTERNTYPE_CASTS(functype)
@@ -235,12 +237,30 @@ WASM_API_EXTERN void wasm_val_copy(own wasm_val_t* out, const wasm_val_t*);
 
 WASM_DECLARE_VEC(val, )
 
-#define WASM_I32_VAL(i) {.kind = WASM_I32, .of = {.i32 = i}}
-#define WASM_I64_VAL(i) {.kind = WASM_I64, .of = {.i64 = i}}
-#define WASM_F32_VAL(z) {.kind = WASM_F32, .of = {.f32 = z}}
-#define WASM_F64_VAL(z) {.kind = WASM_F64, .of = {.f64 = z}}
-#define WASM_REF_VAL(r) {.kind = WASM_EXTERNREF, .of = {.ref = r}}
-#define WASM_INIT_VAL {.kind = WASM_EXTERNREF, .of = {.ref = NULL}}
+#define WASM_I32_VAL(i)                 \
+  {                                     \
+    .kind = WASM_I32, .of = {.i32 = i } \
+  }
+#define WASM_I64_VAL(i)                 \
+  {                                     \
+    .kind = WASM_I64, .of = {.i64 = i } \
+  }
+#define WASM_F32_VAL(z)                 \
+  {                                     \
+    .kind = WASM_F32, .of = {.f32 = z } \
+  }
+#define WASM_F64_VAL(z)                 \
+  {                                     \
+    .kind = WASM_F64, .of = {.f64 = z } \
+  }
+#define WASM_REF_VAL(r)                       \
+  {                                           \
+    .kind = WASM_EXTERNREF, .of = {.ref = r } \
+  }
+#define WASM_INIT_VAL                            \
+  {                                              \
+    .kind = WASM_EXTERNREF, .of = {.ref = NULL } \
+  }
 
 static inline void wasm_val_init_ptr(own wasm_val_t* out, void* p) {
   out->kind = WASM_I64;
@@ -251,26 +271,26 @@ static inline void* wasm_val_ptr(const wasm_val_t* val) { return (void*)(intptr_
 
 /* --- References ----------------------------------------------------------------------------------------------------- */
 
-#define WASM_DECLARE_REF_BASE(name)                                                                        \
-  WASM_DECLARE_OWN(name)                                                                                   \
-  WASM_API_EXTERN own wasm_##name##_t* wasm_##name##_copy(const wasm_##name##_t*);                         \
-  WASM_API_EXTERN bool wasm_##name##_same(const wasm_##name##_t*, const wasm_##name##_t*);                 \
-  WASM_API_EXTERN void* wasm_##name##_get_host_info(const wasm_##name##_t*);                               \
-  WASM_API_EXTERN void wasm_##name##_set_host_info(wasm_##name##_t*, void*);                               \
+#define WASM_DECLARE_REF_BASE(name)                                                        \
+  WASM_DECLARE_OWN(name)                                                                   \
+  WASM_API_EXTERN own wasm_##name##_t* wasm_##name##_copy(const wasm_##name##_t*);         \
+  WASM_API_EXTERN bool wasm_##name##_same(const wasm_##name##_t*, const wasm_##name##_t*); \
+  WASM_API_EXTERN void* wasm_##name##_get_host_info(const wasm_##name##_t*);               \
+  WASM_API_EXTERN void wasm_##name##_set_host_info(wasm_##name##_t*, void*);               \
   WASM_API_EXTERN void wasm_##name##_set_host_info_with_finalizer(wasm_##name##_t*, void*, void (*)(void*));
 
-#define WASM_DECLARE_REF(name)                                                                  \
-  WASM_DECLARE_REF_BASE(name)                                                                   \
-  WASM_API_EXTERN wasm_ref_t* wasm_##name##_as_ref(wasm_##name##_t*);                           \
-  WASM_API_EXTERN wasm_##name##_t* wasm_ref_as_##name(wasm_ref_t*);                             \
-  WASM_API_EXTERN const wasm_ref_t* wasm_##name##_as_ref_const(const wasm_##name##_t*);         \
+#define WASM_DECLARE_REF(name)                                                          \
+  WASM_DECLARE_REF_BASE(name)                                                           \
+  WASM_API_EXTERN wasm_ref_t* wasm_##name##_as_ref(wasm_##name##_t*);                   \
+  WASM_API_EXTERN wasm_##name##_t* wasm_ref_as_##name(wasm_ref_t*);                     \
+  WASM_API_EXTERN const wasm_ref_t* wasm_##name##_as_ref_const(const wasm_##name##_t*); \
   WASM_API_EXTERN const wasm_##name##_t* wasm_ref_as_##name##_const(const wasm_ref_t*);
 
 /* `share` may be given to other threads; `obtain` makes it a module of a store there, of the same engine. */
-#define WASM_DECLARE_SHARABLE_REF(name)                                                         \
-  WASM_DECLARE_REF(name)                                                                        \
-  WASM_DECLARE_OWN(shared_##name)                                                               \
-  WASM_API_EXTERN own wasm_shared_##name##_t* wasm_##name##_share(const wasm_##name##_t*);      \
+#define WASM_DECLARE_SHARABLE_REF(name)                                                    \
+  WASM_DECLARE_REF(name)                                                                   \
+  WASM_DECLARE_OWN(shared_##name)                                                          \
+  WASM_API_EXTERN own wasm_shared_##name##_t* wasm_##name##_share(const wasm_##name##_t*); \
   WASM_API_EXTERN own wasm_##name##_t* wasm_##name##_obtain(wasm_store_t*, const wasm_shared_##name##_t*);
 
 WASM_DECLARE_REF_BASE(ref)
@@ -394,10 +414,10 @@ WASM_DECLARE_VEC(extern, *)
 WASM_API_EXTERN wasm_externkind_t wasm_extern_kind(const wasm_extern_t*);
 WASM_API_EXTERN own wasm_externtype_t* wasm_extern_type(const wasm_extern_t*);
 
-#define WASM_DECLARE_EXTERN_CASTS(name)                                                           \
-  WASM_API_EXTERN wasm_extern_t* wasm_##name##_as_extern(wasm_##name##_t*);                       \
-  WASM_API_EXTERN wasm_##name##_t* wasm_extern_as_##name(wasm_extern_t*);                         \
-  WASM_API_EXTERN const wasm_extern_t* wasm_##name##_as_extern_const(const wasm_##name##_t*);     \
+#define WASM_DECLARE_EXTERN_CASTS(name)                                                       \
+  WASM_API_EXTERN wasm_extern_t* wasm_##name##_as_extern(wasm_##name##_t*);                   \
+  WASM_API_EXTERN wasm_##name##_t* wasm_extern_as_##name(wasm_extern_t*);                     \
+  WASM_API_EXTERN const wasm_extern_t* wasm_##name##_as_extern_const(const wasm_##name##_t*); \
   WASM_API_EXTERN const wasm_##name##_t* wasm_extern_as_##name##_const(const wasm_extern_t*);
 
 WASM_DECLARE_EXTERN_CASTS(func)

@@ -1,8 +1,8 @@
 // The C++ face of the standard WebAssembly C API (wasm.h), as github.com/WebAssembly/wasm-c-api defines it.
 //
-// Programs written against another engine's copy of this header compile and run unchanged. It is a thin layer: the rules
-// of ownership, threads and errors are those of wasm.h. own<T> is a pointer that deletes; an own<T> parameter is consumed.
-// (Wattle's own C++ API, with errors as values and typed calls, is wattle/wattle.hpp.)
+// Programs written against another engine's copy of this header compile and run unchanged. It is a thin layer: the
+// rules of ownership, threads and errors are those of wasm.h. own<T> is a pointer that deletes; an own<T> parameter is
+// consumed. (Wattle's own C++ API, with errors as values and typed calls, is wattle/wattle.hpp.)
 #ifndef WASM_HH
 #define WASM_HH
 
@@ -154,14 +154,14 @@ own<T> make_own(T* object) {
 }
 
 // What each class has: it cannot be made but by its make(), nor deleted but by own<>.
-#define WASM_HH_OPAQUE(Name)  \
-  friend class destroyer;     \
-  void destroy();             \
-                              \
- protected:                   \
-  Name() = default;           \
-  ~Name() = default;          \
-                              \
+#define WASM_HH_OPAQUE(Name) \
+  friend class destroyer;    \
+  void destroy();            \
+                             \
+ protected:                  \
+  Name() = default;          \
+  ~Name() = default;         \
+                             \
  public:
 
 // --- Configuration, engine, store ------------------------------------------------------------------------------------
@@ -580,8 +580,8 @@ class WASM_API_EXTERN Extern : public Ref {
 
 class WASM_API_EXTERN Func : public Extern {
   WASM_HH_OPAQUE(Func)
-  using callback = auto (*)(const vec<Val>&, vec<Val>&) -> own<Trap>;
-  using callback_with_env = auto (*)(void*, const vec<Val>&, vec<Val>&) -> own<Trap>;
+  using callback = auto(*)(const vec<Val>&, vec<Val>&) -> own<Trap>;
+  using callback_with_env = auto(*)(void*, const vec<Val>&, vec<Val>&) -> own<Trap>;
 
   static auto make(Store*, const FuncType*, callback) -> own<Func>;
   static auto make(Store*, const FuncType*, callback_with_env, void*, void (*finalizer)(void*) = nullptr) -> own<Func>;
@@ -595,8 +595,8 @@ class WASM_API_EXTERN Func : public Extern {
   auto call(const vec<Val>& args, vec<Val>& results) const -> own<Trap>;
 
   // The same as in earlier versions of the standard: arrays as long as the type says.
-  using array_callback = auto (*)(const Val[], Val[]) -> own<Trap>;
-  using array_callback_with_env = auto (*)(void*, const Val[], Val[]) -> own<Trap>;
+  using array_callback = auto(*)(const Val[], Val[]) -> own<Trap>;
+  using array_callback_with_env = auto(*)(void*, const Val[], Val[]) -> own<Trap>;
   static auto make(Store*, const FuncType*, array_callback) -> own<Func>;
   static auto make(Store*, const FuncType*, array_callback_with_env, void*, void (*finalizer)(void*) = nullptr)
       -> own<Func>;
@@ -645,7 +645,8 @@ class WASM_API_EXTERN Memory : public Extern {
 class WASM_API_EXTERN Instance : public Ref {
   WASM_HH_OPAQUE(Instance)
   static auto make(Store*, const Module*, const vec<Extern*>& imports, own<Trap>* = nullptr) -> own<Instance>;
-  // The same in earlier versions of the standard: a vector that owns them, and an array with as many as the module imports.
+  // The same in earlier versions of the standard: a vector that owns them, and an array with as many as the module
+  // imports.
   static auto make(Store*, const Module*, const ownvec<Extern>& imports, own<Trap>* = nullptr) -> own<Instance>;
   static auto make(Store*, const Module*, const Extern* const imports[], own<Trap>* = nullptr) -> own<Instance>;
   auto copy() const -> own<Instance>;

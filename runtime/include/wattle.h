@@ -26,7 +26,7 @@ extern "C" {
 /* As "1.2.3"; static. */
 WASM_API_EXTERN const char* wattle_version(void);
 
-#define WATTLE_DECLARE_OWN(name)                  \
+#define WATTLE_DECLARE_OWN(name)                      \
   typedef struct wattle_##name##_t wattle_##name##_t; \
   WASM_API_EXTERN void wattle_##name##_delete(own wattle_##name##_t*);
 
@@ -338,8 +338,7 @@ WASM_API_EXTERN own wasm_module_t* wattle_instance_module(const wasm_instance_t*
  * they are linked into; the other definitions belong to their store. A later definition of a name replaces the earlier. */
 WATTLE_DECLARE_OWN(linker)
 WASM_API_EXTERN own wattle_linker_t* wattle_linker_new(wasm_engine_t*);
-WASM_API_EXTERN void wattle_linker_define(wattle_linker_t*, const char* module, const char* name,
-                                          const wasm_extern_t*);
+WASM_API_EXTERN void wattle_linker_define(wattle_linker_t*, const char* module, const char* name, const wasm_extern_t*);
 /* The finalizer runs when neither the linker nor a store has the function any more. */
 WASM_API_EXTERN void wattle_linker_define_func(wattle_linker_t*, const char* module, const char* name,
                                                const wasm_functype_t*, wattle_callback_t, void* env,
@@ -410,11 +409,11 @@ WASM_API_EXTERN void wattle_wasi_clear_cancel(wattle_wasi_t*);
 
 /* --- Exceptions ----------------------------------------------------------------------------------------------------- */
 
-#define WATTLE_DECLARE_REF(name)                                                                                  \
-  WATTLE_DECLARE_OWN(name)                                                                                        \
-  WASM_API_EXTERN own wattle_##name##_t* wattle_##name##_copy(const wattle_##name##_t*);                          \
-  WASM_API_EXTERN bool wattle_##name##_same(const wattle_##name##_t*, const wattle_##name##_t*);                  \
-  WASM_API_EXTERN wasm_ref_t* wattle_##name##_as_ref(wattle_##name##_t*);                                         \
+#define WATTLE_DECLARE_REF(name)                                                                 \
+  WATTLE_DECLARE_OWN(name)                                                                       \
+  WASM_API_EXTERN own wattle_##name##_t* wattle_##name##_copy(const wattle_##name##_t*);         \
+  WASM_API_EXTERN bool wattle_##name##_same(const wattle_##name##_t*, const wattle_##name##_t*); \
+  WASM_API_EXTERN wasm_ref_t* wattle_##name##_as_ref(wattle_##name##_t*);                        \
   WASM_API_EXTERN wattle_##name##_t* wattle_ref_as_##name(wasm_ref_t*);
 
 /* An external of kind WASM_EXTERN_TAG. NULL: an impossible type. */
@@ -427,8 +426,8 @@ WASM_API_EXTERN wattle_tag_t* wattle_extern_as_tag(wasm_extern_t*);
 /* The value of an exnref. */
 WATTLE_DECLARE_REF(exception)
 /* The values are borrowed. */
-WASM_API_EXTERN own wattle_error_t* wattle_exception_new(wasm_store_t*, const wattle_tag_t*, const wasm_val_vec_t* values,
-                                                         own wattle_exception_t** out);
+WASM_API_EXTERN own wattle_error_t* wattle_exception_new(wasm_store_t*, const wattle_tag_t*,
+                                                         const wasm_val_vec_t* values, own wattle_exception_t** out);
 WASM_API_EXTERN own wattle_tag_t* wattle_exception_tag(const wattle_exception_t*);
 WASM_API_EXTERN void wattle_exception_values(const wattle_exception_t*, own wasm_val_vec_t* out);
 /* What a guest threw and nobody caught; NULL: the trap is something else. */

@@ -238,7 +238,8 @@ Val Store::externref(std::shared_ptr<void> value) {
 }
 
 Result<std::shared_ptr<void>> Store::externValue(const Val& value) const {
-  const bool isExtern = value.type().isRef() && (value.type().heap == Heap::Extern || value.type().heap == Heap::NoExtern);
+  const bool isExtern =
+      value.type().isRef() && (value.type().heap == Heap::Extern || value.type().heap == Heap::NoExtern);
   if (isExtern && value.isNull()) return std::shared_ptr<void>();
   return vm::atBoundary([&]() -> Result<std::shared_ptr<void>> {
     if (isExtern && impl_->externs().contains(value.ref())) return impl_->externs().value(value.ref());

@@ -9,7 +9,9 @@
 namespace wattle {
 
 namespace {
-std::unexpected<Error> argument(const char* message) { return std::unexpected(Error::make(ErrorKind::Argument, message)); }
+std::unexpected<Error> argument(const char* message) {
+  return std::unexpected(Error::make(ErrorKind::Argument, message));
+}
 }  // namespace
 
 // --- Completion ----------------------------------------------------------------------------------------------------
@@ -37,10 +39,12 @@ bool Completion::isPending() const {
 }
 
 Func hostAsync(Store& store, const FuncType& type, AsyncCallback callback, std::string name) {
-  auto begin = [callback = std::move(callback)](Caller& caller, std::span<const Val> args, std::span<Val>) -> Result<void> {
+  auto begin = [callback = std::move(callback)](Caller& caller, std::span<const Val> args,
+                                                std::span<Val>) -> Result<void> {
     vm::Fiber* fiber = vm::threadState().fiber;
     if (!fiber || !fiber->maySuspend(caller.store().impl())) {
-      return argument("an asynchronous host function was called outside of callAsync, or from within another host function");
+      return argument(
+          "an asynchronous host function was called outside of callAsync, or from within another host function");
     }
     auto suspension = std::make_shared<vm::Suspension>(fiber->weak_from_this());
     struct Detach {  // from what did not begin, also by an exception

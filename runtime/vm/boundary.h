@@ -1,4 +1,5 @@
-// Where the public API meets the implementation, which may run out of memory anywhere: that becomes an error like any other.
+// Where the public API meets the implementation, which may run out of memory anywhere: that becomes an error like any
+// other.
 #pragma once
 
 #include <new>
@@ -14,8 +15,8 @@ namespace wattle::vm {
 // Its text needs no memory of its own (it fits into the string).
 inline Error outOfMemory() { return Error::make(ErrorKind::Resource, "out of memory"); }
 
-// What the body gives, or failed(error) if it runs out of something. bad_alloc and length_error come of sizes that a guest chose, system_error
-// of a system that has no more threads or locks to give.
+// What the body gives, or failed(error) if it runs out of something. bad_alloc and length_error come of sizes that a
+// guest chose, system_error of a system that has no more threads or locks to give.
 template <class Body, class Failed>
 std::invoke_result_t<Body> contain(Body&& body, Failed&& failed) noexcept {
   try {

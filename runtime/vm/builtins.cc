@@ -65,7 +65,8 @@ void dataDrop(VMContext* context, uint32_t segment) { Instance::of(context)->dro
 int64_t tableGrow(VMContext* context, uint32_t table, uint64_t init, uint64_t delta) {
   const int64_t old = Instance::of(context)->table(table)->grow(delta, init);
   // It cannot fail for want of fuel; what is owed ends the guest at its next block.
-  if (old >= 0 && Instance::of(context)->code().settings().fuel) context->storeContext->fuel += static_cast<int64_t>(delta / 8);
+  if (old >= 0 && Instance::of(context)->code().settings().fuel)
+    context->storeContext->fuel += static_cast<int64_t>(delta / 8);
   return old;
 }
 

@@ -10,7 +10,8 @@ namespace wattle::vm {
 
 const abi::BuiltinTable& builtinTable();
 
-// For work on so many bytes, in code with fuel (compile/baseline/fuel.cc). False, and nothing is charged, if there is not as much.
+// For work on so many bytes, in code with fuel (compile/baseline/fuel.cc). False, and nothing is charged, if there is
+// not as much.
 bool charge(abi::VMContext* context, uint64_t bytes);
 
 // Active segments do what memory.init and table.init do (spec "Execution / Modules / Instantiation").

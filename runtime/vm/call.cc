@@ -141,8 +141,8 @@ static void giveFuelBack(const ThreadState& thread) {
   auto hit = codecache::CodeCache::process().lookup(frame.pc);
   if (!hit || !hit.range) return;
   const Module& module = instance.module();
-  frame.context->storeContext->fuel -= static_cast<int64_t>(
-      compile::fuelAhead(module.info(), module.bytes(), instance.code().settings(), hit.range->index, hit.offset - hit.range->start));
+  frame.context->storeContext->fuel -= static_cast<int64_t>(compile::fuelAhead(
+      module.info(), module.bytes(), instance.code().settings(), hit.range->index, hit.offset - hit.range->start));
 }
 
 // A trap is told without its backtrace rather than not at all.
@@ -166,8 +166,7 @@ Error failure(const abi::VMActivation& activation) {
   }
   Error error = std::move(*thread.hostError);
   thread.hostError.reset();
-  if (error.kind == ErrorKind::Trap && error.backtrace.empty())
-    error.backtrace = backtrace(thread);
+  if (error.kind == ErrorKind::Trap && error.backtrace.empty()) error.backtrace = backtrace(thread);
   return error;
 }
 
@@ -190,8 +189,9 @@ Result<void> awaitOutcome(Fiber& fiber, std::span<Val> results) {
   auto& outcome = *suspension->outcome;
   if (!outcome) return std::unexpected(std::move(outcome.error()));
   if (outcome->size() != results.size()) {
-    return std::unexpected(Error::make(ErrorKind::Argument, fmt::format("an asynchronous host function was completed with {} results, not {}",
-                                                                        outcome->size(), results.size())));
+    return std::unexpected(Error::make(
+        ErrorKind::Argument, fmt::format("an asynchronous host function was completed with {} results, not {}",
+                                         outcome->size(), results.size())));
   }
   std::ranges::copy(*outcome, results.begin());
   return {};
@@ -244,7 +244,8 @@ Result<void> runHost(HostFunction& host, Instance* instance, abi::RawValue* valu
 // What host stubs call.
 uint32_t hostEntry(abi::VMContext* hostContext, abi::RawValue* values, abi::VMContext* callerContext) noexcept {
   auto& host = *static_cast<HostFunction*>(hostContext->hostFunction);
-  auto result = atBoundary([&] { return runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values); });
+  auto result =
+      atBoundary([&] { return runHost(host, callerContext ? Instance::of(callerContext) : nullptr, values); });
   if (result) [[likely]]
     return 0;
   return static_cast<uint32_t>(holdHostError(*host.store(), std::move(result.error())));

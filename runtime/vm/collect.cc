@@ -6,8 +6,9 @@
 // reference keeps that. (Registers too: guest values may wait in callee-saved registers of host code.) This can keep a
 // little too much, for as long as the word stays there.
 //
-// A collection takes memory for what is yet to be traced. Where there is none, before anything has been freed or a mark of the heap forgotten, it
-// does not take place; later, what was marked is searched again for what it reaches, as often as needed.
+// A collection takes memory for what is yet to be traced. Where there is none, before anything has been freed or a mark
+// of the heap forgotten, it does not take place; later, what was marked is searched again for what it reaches, as often
+// as needed.
 //
 // Objects are freed in two steps, since closing one runs code of the host: first all of the dead are closed, then all
 // are deleted.
@@ -122,8 +123,8 @@ __attribute__((no_sanitize("address"), noinline)) void searchWords(uintptr_t fro
 
 }  // namespace
 
-// Of the stack that runs (down to `from`) and those that wait for it to suspend or end: the parts between here and the outermost call into
-// the store. False: some of its calls are on other threads.
+// Of the stack that runs (down to `from`) and those that wait for it to suspend or end: the parts between here and the
+// outermost call into the store. False: some of its calls are on other threads.
 bool Store::findStacks(uintptr_t from, std::vector<StackPart>& parts) const {
   unsigned mine = 0, all = 0;
   for (const ThreadState* thread = &threadState(); thread;) {
@@ -303,8 +304,10 @@ void Store::unpin(size_t mark) {
   if (lostPins_) return;
   for (size_t i = mark; i < pins_.size(); ++i) {
     const Pin& pin = pins_[i];
-    if (pin.object) pin.object->pinned_ = false;
-    else if ((pin.word & 7) == 2) externs_.slots_[pin.word >> 3].pinned = false;
+    if (pin.object)
+      pin.object->pinned_ = false;
+    else if ((pin.word & 7) == 2)
+      externs_.slots_[pin.word >> 3].pinned = false;
   }
   pins_.resize(mark);
 }

@@ -23,7 +23,8 @@ class Tracer {
   Object* find(uintptr_t address);
   // A word of the stack.
   void markConservatively(uint64_t word);
-  // Has something been marked, before beginHeap(), for which there was no memory? drain() will not come to all of the heap's then.
+  // Has something been marked, before beginHeap(), for which there was no memory? drain() will not come to all of the
+  // heap's then.
   bool hasLost() const { return heapOverflowed_; }
   // The marks of the last collection of the heap go; what stack words mean can no longer be told.
   void beginHeap();

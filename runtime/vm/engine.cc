@@ -11,7 +11,7 @@
 namespace wattle::vm {
 
 void HeapTrim::trim() {
-  if (dropped_.exchange(0, std::memory_order_relaxed) >= kLeast) malloc_trim(0);   // else another thread is at it
+  if (dropped_.exchange(0, std::memory_order_relaxed) >= kLeast) malloc_trim(0);  // else another thread is at it
 }
 
 Engine::Engine(const Config& c) : config(c), pool(c.compileThreads) { installTrapHandler(c.installSignalHandlers); }

@@ -51,7 +51,7 @@ class ModuleTable {
 struct Engine {
   explicit Engine(const Config& config);
   const Config config;
-  HeapTrim heap;           // before what drops into it
+  HeapTrim heap;  // before what drops into it
   // Opened at first use; nullptr: Config names none, or it cannot be used.
   DiskCache* diskCache();
   const DiskCache* openedDiskCache() const { return diskOpen_.load(std::memory_order_acquire); }

@@ -1,15 +1,16 @@
 // Calls that can be suspended: a guest on a stack of its own.
 //
-// A fiber is to the rest of the VM what a thread is: it has a ThreadState, which `currentThread` names while the fiber runs. So its
-// activations form a chain of their own, its traps unwind to its own entry, and a store that is called from it takes the
-// fiber's stack for another thread's (see prepare() in call.cc).
+// A fiber is to the rest of the VM what a thread is: it has a ThreadState, which `currentThread` names while the fiber
+// runs. So its activations form a chain of their own, its traps unwind to its own entry, and a store that is called
+// from it takes the fiber's stack for another thread's (see prepare() in call.cc).
 //
 //     event loop │ resume ─▶ fiber's stack: Fiber::main │ activation │ guest frames │ host stub │ hostEntry │ suspend ─┐
 //                ◀───────────────────────────────────────────────────────────────────────────────────────────────────┘
 //
-// While it is suspended its one activation is out of the store's chain, so other calls nest as if it was not there; the collector
-// searches its stack all the same (collect.cc). A fiber suspends only where no host function stands between it and the asynchronous one, since
-// what such a function holds on to (RootScopes, above all) ends in the order of a stack.
+// While it is suspended its one activation is out of the store's chain, so other calls nest as if it was not there; the
+// collector searches its stack all the same (collect.cc). A fiber suspends only where no host function stands between
+// it and the asynchronous one, since what such a function holds on to (RootScopes, above all) ends in the order of a
+// stack.
 #pragma once
 
 #include <functional>
@@ -73,7 +74,7 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   std::thread::id home_ = std::this_thread::get_id();
   bool suspended_ = false;
   Suspension* waitsFor_ = nullptr;
-  uintptr_t stackLimit_ = 0;         // of the store, while suspended
+  uintptr_t stackLimit_ = 0;  // of the store, while suspended
   std::optional<Result<std::vector<Val>>> result_;
   std::function<void()> whenDone_;
 };

@@ -35,7 +35,8 @@ Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(const FuncTyp
 
 Result<std::shared_ptr<const HostDefinition>> HostDefinition::make(detail::HostSpec&& spec, std::string name) {
   auto definition = std::make_shared<HostDefinition>();
-  auto signature = fromApi(FuncType{{spec.params.begin(), spec.params.end()}, {spec.results.begin(), spec.results.end()}});
+  auto signature =
+      fromApi(FuncType{{spec.params.begin(), spec.params.end()}, {spec.results.begin(), spec.results.end()}});
   if (!signature) return std::unexpected(signature.error());
   auto interned = TypeRegistry::process().internFunc(*signature);
   if (!interned) return std::unexpected(interned.error());

@@ -42,8 +42,8 @@ struct HostDefinition {
   frontend::FuncType signature;  // canonical
   HostCallback callback;
   std::string name;
-  // Of one whose arguments stay in registers (wattle/typed.hpp): also a function of the System V convention, with so many integer
-  // arguments, and what it works on. The callback is for calls by the host.
+  // Of one whose arguments stay in registers (wattle/typed.hpp): also a function of the System V convention, with so
+  // many integer arguments, and what it works on. The callback is for calls by the host.
   const void* thunk = nullptr;
   unsigned integers = 0;
   std::shared_ptr<void> callable;
@@ -56,8 +56,8 @@ struct HostDefinition {
 class HostFunction final : public Object {
  public:
   static Result<HostFunction*> create(Store& store, std::shared_ptr<const HostDefinition> definition);
-  // With a definition of its own (HostDefinition::make), so no other store shares it. nullptr: an impossible type, or no
-  // memory.
+  // With a definition of its own (HostDefinition::make), so no other store shares it. nullptr: an impossible type, or
+  // no memory.
   static Function* createAlone(Store& store, const FuncType& type, HostCallback callback, std::string name) noexcept;
   static Function* createAlone(Store& store, detail::HostSpec&& spec, std::string name) noexcept;
   ~HostFunction() override = default;

@@ -27,8 +27,8 @@
 //     object's start.
 // That is why an allocation writes its header before anything else can happen, and why type ids are never 0.
 //
-// References that are yet to be looked at wait in a list. Where that cannot grow, their objects are only marked, and in the
-// end all that is marked is traced again until nothing new turns up: a collection that has begun needs no memory.
+// References that are yet to be looked at wait in a list. Where that cannot grow, their objects are only marked, and in
+// the end all that is marked is traced again until nothing new turns up: a collection that has begun needs no memory.
 //
 // Garbage costs nothing: sweeping looks at line marks only, 256 bytes a block. The next collection is due when as much
 // has been allocated as is live, counted in lines (2 MiB at least, and in proportion to the roots), or the limit of the
@@ -148,8 +148,10 @@ class GcHeap {
     return true;
   }
   void push(uint32_t object) {
-    if (pending_.size() < pending_.capacity()) [[likely]] pending_.push_back(object);
-    else pushGrowing(object);
+    if (pending_.size() < pending_.capacity()) [[likely]]
+      pending_.push_back(object);
+    else
+      pushGrowing(object);
   }
   void pushGrowing(uint32_t object);
   void tracePending(Tracer* tracer);

@@ -71,8 +71,9 @@ void GcHeap::markFrom(std::vector<uint64_t>& roots, Tracer* tracer) {
 }
 
 void GcHeap::tracePending(Tracer* tracer) {
-  // Whether an object is marked already is asked when it is its turn, not when a reference to it is found: what lies between (a short queue
-  // behind the stack) is the time in which its header and its mark bit come to the processor's cache.
+  // Whether an object is marked already is asked when it is its turn, not when a reference to it is found: what lies
+  // between (a short queue behind the stack) is the time in which its header and its mark bit come to the processor's
+  // cache.
   constexpr uint32_t kAhead = 16;
   uint32_t ahead[kAhead];
   for (uint32_t taken = 0, put = 0;;) {
@@ -89,7 +90,8 @@ void GcHeap::tracePending(Tracer* tracer) {
   }
 }
 
-// All that is marked once more, since nobody knows what has not been traced. Each time something new is marked, so it ends.
+// All that is marked once more, since nobody knows what has not been traced. Each time something new is marked, so it
+// ends.
 void GcHeap::traceMarked(Tracer* tracer) {
   for (uint64_t at = 0, words = uint64_t{top_} * (kBlockBytes / 512); at < words; ++at) {
     for (uint64_t bits = marks_[at]; bits; bits &= bits - 1) {
@@ -143,7 +145,7 @@ void GcHeap::trace(uint64_t object, Tracer* tracer) {
       return;
     case GcTrace::References: {
       const auto* items = at<uint32_t>(object, abi::kGcHeader);
-      uint32_t before = 0;   // tables are often full of one object
+      uint32_t before = 0;  // tables are often full of one object
       for (uint32_t i = 0, n = lengthOf(object); i < n; ++i) {
         if (items[i] != before) visit(items[i], tracer);
         before = items[i];
@@ -212,8 +214,9 @@ void GcHeap::sweep(uint64_t rootWords) {
   }
   freeScan_ = recycleBlock_ = recycleLine_ = 0;
   ++collections_;
-  // A collection costs what the roots and the live objects cost: spread it over that much allocation. Some of that finds room in the free
-  // lines of blocks in use; but not all of those lines serve objects of any size, so some blocks are always added.
+  // A collection costs what the roots and the live objects cost: spread it over that much allocation. Some of that
+  // finds room in the free lines of blocks in use; but not all of those lines serve objects of any size, so some blocks
+  // are always added.
   const uint32_t live = (liveLines_ + kLinesPerBlock - 1) / kLinesPerBlock;
   const uint32_t beside = std::max(live / 4, live - std::min(live, inUse_ - live));
   const auto budget =

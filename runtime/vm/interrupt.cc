@@ -135,8 +135,10 @@ void StoreCells::remove(abi::VMContext& context) {
 void StoreCells::awaitInterrupts() {
   // Yields to who walks, and sleeps if that is of lower priority.
   for (unsigned i = 0; walkers.load() != 0; ++i) {
-    if (i < 16) std::this_thread::yield();
-    else std::this_thread::sleep_for(std::chrono::microseconds(20));
+    if (i < 16)
+      std::this_thread::yield();
+    else
+      std::this_thread::sleep_for(std::chrono::microseconds(20));
   }
 }
 

@@ -23,12 +23,14 @@ uint64_t typeBound(const frontend::MemoryType& type) {
 std::optional<Error> beyondLimits(const Store& store, uint64_t bytes) {
   const StoreLimits& limits = store.limits();
   if (store.memoryCount >= limits.maxMemories) {
-    return Error::make(ErrorKind::Resource, fmt::format("the store's limit of {} memories is reached", limits.maxMemories));
+    return Error::make(ErrorKind::Resource,
+                       fmt::format("the store's limit of {} memories is reached", limits.maxMemories));
   }
   if (bytes > limits.maxTotalMemoryBytes || store.linearBytes > limits.maxTotalMemoryBytes - bytes) {
-    return Error::make(ErrorKind::Resource,
-                       fmt::format("{} bytes more exceed the store's limit of {} for all memories, of which {} are in use", bytes,
-                                   limits.maxTotalMemoryBytes, store.linearBytes));
+    return Error::make(
+        ErrorKind::Resource,
+        fmt::format("{} bytes more exceed the store's limit of {} for all memories, of which {} are in use", bytes,
+                    limits.maxTotalMemoryBytes, store.linearBytes));
   }
   return std::nullopt;
 }

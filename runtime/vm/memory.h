@@ -68,7 +68,8 @@ class Memory final : public Object, public abi::VMMemory {
   sandbox::LinearMemory linear_;  // empty: a shared one
   std::shared_ptr<SharedLinear> shared_;
   sandbox::Bounds bounds_;
-  uint64_t charged_ = 0;          // of the store's total; of a shared one: its size when it came, and what this store made it grow by
+  uint64_t charged_ =
+      0;  // of the store's total; of a shared one: its size when it came, and what this store made it grow by
   std::vector<abi::VMContext*> users_;
 };
 

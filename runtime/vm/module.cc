@@ -42,7 +42,8 @@ Error toApi(const compile::Error& error) {
 }
 
 Error Module::withoutBodies(std::string_view what) {
-  return Error::make(ErrorKind::Resource, fmt::format("the module's bytes were not kept (Config::keepBytes), so it cannot be {}", what));
+  return Error::make(ErrorKind::Resource,
+                     fmt::format("the module's bytes were not kept (Config::keepBytes), so it cannot be {}", what));
 }
 
 Result<std::shared_ptr<Module>> Module::create(std::shared_ptr<Engine> engine, ModuleBytes bytes) {
@@ -90,10 +91,12 @@ Result<void> Module::decode(std::span<const frontend::BodyRange> bodies) {
   return {};
 }
 
-// Instances need what is around the bodies: data, constant expressions, names. To compile again, or to tell whether some
-// other bytes are equal, takes all of them. Before anybody else knows the module.
+// Instances need what is around the bodies: data, constant expressions, names. To compile again, or to tell whether
+// some other bytes are equal, takes all of them. Before anybody else knows the module.
 void Module::dropBodies() {
-  if (info_.codeBytes == 0 || std::ranges::any_of(code_, [](const auto& code) { return code && code->settings().lazy; })) return;
+  if (info_.codeBytes == 0 ||
+      std::ranges::any_of(code_, [](const auto& code) { return code && code->settings().lazy; }))
+    return;
   const uint64_t from = info_.functions[info_.importedFunctions].body.offset;
   const uint64_t to = info_.functions.back().body.offset + info_.functions.back().body.size;
   if (!bytes_.cutOut(from, to - from)) return;

@@ -1,9 +1,9 @@
 // What keeps references of a store alive besides other references: the roots of a collector of things that are no
 // Objects (GC heap objects; see collect.h for Objects themselves).
 //
-// Every Object of the store is taken for alive, so its references are roots: globals, tables, element segments, payloads
-// of exceptions, what the host was handed (pins). Guest frames are not described anywhere: their words, and those of the
-// host's frames between them, are visited as they lie.
+// Every Object of the store is taken for alive, so its references are roots: globals, tables, element segments,
+// payloads of exceptions, what the host was handed (pins). Guest frames are not described anywhere: their words, and
+// those of the host's frames between them, are visited as they lie.
 #pragma once
 
 #include <cstdint>
@@ -23,8 +23,8 @@ class RootVisitor {
   virtual void stackWord(uint64_t word) = 0;
 };
 
-// False, and nothing has been visited, when some of the guest's frames are on another thread's stack (a callback has lent
-// the store): then nothing may be freed.
+// False, and nothing has been visited, when some of the guest's frames are on another thread's stack (a callback has
+// lent the store): then nothing may be freed.
 bool markRoots(Store& store, RootVisitor& visitor);
 
 }  // namespace wattle::vm

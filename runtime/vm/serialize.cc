@@ -139,8 +139,8 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
   return publish(std::move(*module), content.hash);
 }
 
-// The file that has just been written holds the bytes too: they need not be in memory a second time. Before anybody else
-// knows the module.
+// The file that has just been written holds the bytes too: they need not be in memory a second time. Before anybody
+// else knows the module.
 void Module::mapBytesFrom(const DiskCache& disk, const std::string& name) {
   if (bytes_.isMapped()) return;
   auto file = disk.fileOf(name);

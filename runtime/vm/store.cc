@@ -38,7 +38,7 @@ Store::~Store() {
 }
 
 uint8_t* Store::gcBase() const {
-  alignas(16) static constexpr uint8_t kNone[64] = {};   // null is read as an object of no type, never written
+  alignas(16) static constexpr uint8_t kNone[64] = {};  // null is read as an object of no type, never written
   return gc_ ? gc_->base() : const_cast<uint8_t*>(kNone);
 }
 

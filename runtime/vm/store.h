@@ -128,8 +128,8 @@ class Store {
     if (objectCount() >= collectAt_ || memoryBytes_ >= collectAtBytes_) [[unlikely]]
       collect(false);
   }
-  // A memory or table of the store's own became larger or went. A few large memories that nobody uses any more weigh as much as
-  // many objects.
+  // A memory or table of the store's own became larger or went. A few large memories that nobody uses any more weigh as
+  // much as many objects.
   void countMemory(int64_t bytes) { memoryBytes_ += static_cast<uint64_t>(bytes); }
   // A reference is handed to the host: keeps it until the RootScope ends (see Val).
   void pin(uint64_t reference, RefKind kind) noexcept;
@@ -179,7 +179,8 @@ class Store {
     Object* object;  // nullptr: a word
     uint32_t word;   // an external reference, or one to an object of the GC heap
   };
-  // False: there was no memory for it. Then nothing is collected until it would have been taken back; so pinning cannot fail.
+  // False: there was no memory for it. Then nothing is collected until it would have been taken back; so pinning cannot
+  // fail.
   bool addPin(const Pin& pin);
   void unpin(size_t mark);
   friend bool markRoots(Store& store, RootVisitor& visitor);

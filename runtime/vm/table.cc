@@ -25,8 +25,8 @@ Result<Table*> Table::create(Store& store, const frontend::TableType& type, uint
                                                      type.limits.min, store.limits().maxTableElements)));
   }
   if (store.tableCount >= store.limits().maxTables) {
-    return std::unexpected(
-        Error::make(ErrorKind::Resource, fmt::format("the store's limit of {} tables is reached", store.limits().maxTables)));
+    return std::unexpected(Error::make(
+        ErrorKind::Resource, fmt::format("the store's limit of {} tables is reached", store.limits().maxTables)));
   }
   auto* table = new Table(store, type);
   if (table->grow(type.limits.min, init) < 0) {

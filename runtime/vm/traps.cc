@@ -22,7 +22,8 @@
 //    (compile/entry_stubs.cc). When the handler returns, that unlinks the activation, restores the host's registers and
 //    returns to who called, who finds the reason in the activation. Only generated code lies in between, so no destructor
 //    is missed.
-// 5. failure() (call.cc) turns reason and frames into an Error (backtrace.cc). The instances still live: nothing has run since.
+// 5. failure() (call.cc) turns reason and frames into an Error (backtrace.cc). The instances still live: nothing has
+// run since.
 #include "runtime/vm/traps.h"
 
 #include <atomic>

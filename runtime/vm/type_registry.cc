@@ -87,7 +87,8 @@ TypeRegistry& TypeRegistry::process() {
   return *registry;
 }
 
-// What a group that is being made has taken: given back if there is no memory for the rest, when the shard's lock is no longer held.
+// What a group that is being made has taken: given back if there is no memory for the rest, when the shard's lock is no
+// longer held.
 struct TypeRegistry::Unfinished {
   TypeRegistry& registry;
   std::vector<uint32_t> ids;

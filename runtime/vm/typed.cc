@@ -93,13 +93,18 @@ Result<Target> bind(const Func& function, std::span<const Slot> params, std::spa
       entry = reinterpret_cast<const void*>(compile::entryStub(type, vm::entrySupport()));
     }
     if (!entry) return std::unexpected(Error::make(ErrorKind::Resource, "the code cache is full"));
-    return Target{impl->code, impl->context, &impl->store()->context(), entry,
-                  reinterpret_cast<const void* const*>(impl->owner()->storeCell()), impl};
+    return Target{impl->code,
+                  impl->context,
+                  &impl->store()->context(),
+                  entry,
+                  reinterpret_cast<const void* const*>(impl->owner()->storeCell()),
+                  impl};
   });
 }
 
 Error takeError(const Activation& activation) {
-  return vm::orElse(vm::outOfMemory(), [&] { return vm::failure(reinterpret_cast<const abi::VMActivation&>(activation)); });
+  return vm::orElse(vm::outOfMemory(),
+                    [&] { return vm::failure(reinterpret_cast<const abi::VMActivation&>(activation)); });
 }
 
 Error goneError() { return Error::make(ErrorKind::Argument, "the function is empty, or its store is gone"); }
@@ -170,7 +175,8 @@ Error outOfBounds(uint64_t at, uint64_t bytes, uint64_t size) {
 }  // namespace detail
 
 MemoryView Memory::view() const {
-  return MemoryView(*this, impl_ ? reinterpret_cast<const detail::MemoryCell*>(static_cast<abi::VMMemory*>(impl_)) : nullptr);
+  return MemoryView(*this,
+                    impl_ ? reinterpret_cast<const detail::MemoryCell*>(static_cast<abi::VMMemory*>(impl_)) : nullptr);
 }
 
 }  // namespace wattle

@@ -54,11 +54,12 @@ std::optional<Error> checkReference(Store& store, uint64_t word, frontend::ValTy
       return mismatch(toString(toApi(registry.funcType(reference->typeId))), type);
     }
     case RefKind::Extern:
-      if (isAggregateWord(store, word)) return std::nullopt;   // by extern.convert_any
+      if (isAggregateWord(store, word)) return std::nullopt;  // by extern.convert_any
       if (store.externs().contains(word)) return std::nullopt;
       return Error::make(ErrorKind::Argument, "an external reference that is not of this store or no longer valid");
     case RefKind::Exn:
-      if (type.heap() == frontend::HeapType::abstract(frontend::AbstractHeap::NoExn)) return mismatch("an exception", type);
+      if (type.heap() == frontend::HeapType::abstract(frontend::AbstractHeap::NoExn))
+        return mismatch("an exception", type);
       if (Exception::from(word)->store() == &store) return std::nullopt;
       return Error::make(ErrorKind::Argument, "an exception of another store");
     case RefKind::Any: {

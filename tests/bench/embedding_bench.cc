@@ -52,7 +52,8 @@ void instantiateSmall(benchmark::State& state) {
   Fixture f;
   for (auto _ : state) {
     Store store(f.engine);
-    Func tick = Func::host(store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, auto, auto) -> Result<void> { return {}; });
+    Func tick =
+        Func::host(store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, auto, auto) -> Result<void> { return {}; });
     std::vector<Extern> imports{tick};
     benchmark::DoNotOptimize(Instance::create(store, f.module, imports));
   }
@@ -64,7 +65,8 @@ void wholeRound(benchmark::State& state) {
   for (auto _ : state) {
     auto module = Module::compile(f.engine, f.bytes);
     Store store(f.engine);
-    Func tick = Func::host(store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, auto, auto) -> Result<void> { return {}; });
+    Func tick =
+        Func::host(store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, auto, auto) -> Result<void> { return {}; });
     std::vector<Extern> imports{tick};
     auto instance = Instance::create(store, *module, imports);
     benchmark::DoNotOptimize(instance->func("run")->call({21}));

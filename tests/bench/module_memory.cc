@@ -1,11 +1,12 @@
-// What a small live module costs in memory, and its instance: by where it lies. Prints a line of JSON; the second argument is a bound on a
-// module's bytes over its own (an error if it is passed, so this is a test as well).
+// What a small live module costs in memory, and its instance: by where it lies. Prints a line of JSON; the second
+// argument is a bound on a module's bytes over its own (an error if it is passed, so this is a test as well).
 //
 //   wattle_module_memory [COUNT [BOUND]]
 //
-// Each module imports a function, has three of its own that call each other and a place to trap, and differs from all others. "heap" is what malloc
-// has handed out for it, headers of its blocks included; "code" are granules of the code cache, "tables" the side tables of the code cache that
-// this code touches (at 64 bytes a block, 4 a granule and what granules stand alone in their page); "own" are the module's bytes.
+// Each module imports a function, has three of its own that call each other and a place to trap, and differs from all
+// others. "heap" is what malloc has handed out for it, headers of its blocks included; "code" are granules of the code
+// cache, "tables" the side tables of the code cache that this code touches (at 64 bytes a block, 4 a granule and what
+// granules stand alone in their page); "own" are the module's bytes.
 #include <malloc.h>
 
 #include <cstdio>
@@ -52,7 +53,7 @@ int main(int argc, char** argv) {
   modules.reserve(count);
   instances.reserve(count);
   {
-    auto first = Module::compile(engine, make.with(0));   // stubs and tables that all share
+    auto first = Module::compile(engine, make.with(0));  // stubs and tables that all share
     if (!first) fail(first.error().message);
   }
   const double own = static_cast<double>(make.with(0).size());
@@ -72,7 +73,8 @@ int main(int argc, char** argv) {
   const Point instantiated;
   for (size_t i = 0; i < count; ++i) {
     auto result = instances[i].func("run")->call({5});
-    if (!result || (*result)[0].i32() != scale::Template::constant(static_cast<uint32_t>(i + 1)) + 5) fail("a wrong result");
+    if (!result || (*result)[0].i32() != scale::Template::constant(static_cast<uint32_t>(i + 1)) + 5)
+      fail("a wrong result");
   }
   const Point called;
 
@@ -81,10 +83,14 @@ int main(int argc, char** argv) {
   const double code = each(static_cast<double>(compiled.code.bytesUsed - start.code.bytesUsed));
   const double tables = 64 + 4 * code / 64;
   const double over = heap + code + tables - own;
-  std::printf("{\"modules\": %zu, \"own\": %.0f, \"heap\": %.0f, \"code\": %.0f, \"tables\": %.0f, \"over own\": %.0f, \"resident\": %.0f, "
-              "\"instance\": %.0f, \"instance resident\": %.0f, \"after a call\": %.0f}\n",
-              count, own, heap, code, tables, over, each(compiled.resident - start.resident), each(instantiated.heap - compiled.heap),
-              each(instantiated.resident - compiled.resident), each(called.heap - instantiated.heap));
-  if (!process::kSanitized && bound != 0 && over > bound) fail("a module takes more than " + std::to_string(bound) + " bytes over its own");
+  std::printf(
+      "{\"modules\": %zu, \"own\": %.0f, \"heap\": %.0f, \"code\": %.0f, \"tables\": %.0f, \"over own\": %.0f, "
+      "\"resident\": %.0f, "
+      "\"instance\": %.0f, \"instance resident\": %.0f, \"after a call\": %.0f}\n",
+      count, own, heap, code, tables, over, each(compiled.resident - start.resident),
+      each(instantiated.heap - compiled.heap), each(instantiated.resident - compiled.resident),
+      each(called.heap - instantiated.heap));
+  if (!process::kSanitized && bound != 0 && over > bound)
+    fail("a module takes more than " + std::to_string(bound) + " bytes over its own");
   return 0;
 }

@@ -42,11 +42,13 @@ int timeCompile(std::span<const uint8_t> bytes, bool lazy, unsigned threads) {
   std::vector<double> times;
   for (int i = 0; i < 5; ++i) {
     std::string error;
-    std::optional<wattle::Module> keep;   // dropped outside of the measured time
+    std::optional<wattle::Module> keep;  // dropped outside of the measured time
     times.push_back(milliseconds([&] {
       auto module = wattle::Module::compile(engine, bytes);
-      if (module) keep = std::move(*module);
-      else error = module.error().message;
+      if (module)
+        keep = std::move(*module);
+      else
+        error = module.error().message;
     }));
     if (!error.empty()) return fail(error);
   }
@@ -74,14 +76,17 @@ int timeKernel(std::span<const uint8_t> bytes, int32_t n, bool fuel) {
     std::string error;
     double t = milliseconds([&] {
       auto values = run->call({n});
-      if (values) result = (*values)[0].i64();
-      else error = values.error().message;
+      if (values)
+        result = (*values)[0].i64();
+      else
+        error = values.error().message;
     });
     if (!error.empty()) return fail(error);
     if (i > 0) times.push_back(t);
   }
   const double cpu = static_cast<double>(std::clock() - used) * 1000 / CLOCKS_PER_SEC / 7;
-  std::printf("{\"ms\": %.3f, \"cpu\": %.3f, \"result\": \"%lld\"}\n", median(times), cpu, static_cast<long long>(result));
+  std::printf("{\"ms\": %.3f, \"cpu\": %.3f, \"result\": \"%lld\"}\n", median(times), cpu,
+              static_cast<long long>(result));
   return 0;
 }
 
@@ -89,10 +94,13 @@ int timeKernel(std::span<const uint8_t> bytes, int32_t n, bool fuel) {
 
 int main(int argc, char** argv) {
   std::string what = argc > 2 ? argv[1] : "";
-  if (what != "compile" && what != "kernel") return fail("usage: wattle_timer compile FILE [eager|lazy] [THREADS] | kernel FILE N [fuel]");
+  if (what != "compile" && what != "kernel")
+    return fail("usage: wattle_timer compile FILE [eager|lazy] [THREADS] | kernel FILE N [fuel]");
   std::ifstream file(argv[2], std::ios::binary);
   if (!file) return fail(std::string("cannot read ") + argv[2]);
   std::vector<uint8_t> bytes((std::istreambuf_iterator<char>(file)), {});
-  if (what == "kernel") return timeKernel(bytes, argc > 3 ? std::atoi(argv[3]) : 1, argc > 4 && std::string(argv[4]) == "fuel");
-  return timeCompile(bytes, argc > 3 && std::string(argv[3]) == "lazy", argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 0);
+  if (what == "kernel")
+    return timeKernel(bytes, argc > 3 ? std::atoi(argv[3]) : 1, argc > 4 && std::string(argv[4]) == "fuel");
+  return timeCompile(bytes, argc > 3 && std::string(argv[3]) == "lazy",
+                     argc > 4 ? static_cast<unsigned>(std::atoi(argv[4])) : 0);
 }

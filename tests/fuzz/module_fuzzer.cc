@@ -1,5 +1,5 @@
-// Any bytes through decoder, validator and compiler. What may not happen: a crash, a sanitizer report, disagreement between the
-// validation-only sink and the compiling one, or code that differs from one compilation to the next.
+// Any bytes through decoder, validator and compiler. What may not happen: a crash, a sanitizer report, disagreement
+// between the validation-only sink and the compiling one, or code that differs from one compilation to the next.
 #include <cstdint>
 #include <cstdlib>
 #include <span>

@@ -1,9 +1,11 @@
-// Writes a module anew with integers that are longer than they need be: the binary format allows any LEB128 up to ceil(N/7) bytes, and what
-// reads code ahead of the decoder must not take longer ones for something else. The module is the same otherwise.
+// Writes a module anew with integers that are longer than they need be: the binary format allows any LEB128 up to
+// ceil(N/7) bytes, and what reads code ahead of the decoder must not take longer ones for something else. The module is
+// the same otherwise.
 //
 //   wattle_reencode SEED IN OUT
 //
-// Sizes of sections and of function bodies change, and with them what custom sections say of offsets: those are left out.
+// Sizes of sections and of function bodies change, and with them what custom sections say of offsets: those are left
+// out.
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -82,7 +84,8 @@ class Writer {
     const size_t length = random_() & 1 ? most : leb.size() + 1 + random_() % (most - leb.size());
     const uint8_t fill = isSigned && (leb.back() & 0x40) ? 0x7f : 0;
     out.back() |= 0x80;
-    for (size_t i = leb.size(); i < length; ++i) out.push_back(static_cast<uint8_t>(fill | (i + 1 < length ? 0x80 : 0)));
+    for (size_t i = leb.size(); i < length; ++i)
+      out.push_back(static_cast<uint8_t>(fill | (i + 1 < length ? 0x80 : 0)));
   }
 
   std::span<const uint8_t> bytes_;
@@ -93,8 +96,10 @@ class Writer {
 // Types that are one byte stay it: they are no integers to every reader.
 void heapType(Writer& w) {
   if (w.peek() == 0x62) w.byte();
-  if (w.peek() >= 0x40 && w.peek() < 0x80) w.byte();
-  else w.leb(33, true);
+  if (w.peek() >= 0x40 && w.peek() < 0x80)
+    w.byte();
+  else
+    w.leb(33, true);
 }
 void valueType(Writer& w) {
   if (w.peek() == 0x63 || w.peek() == 0x64) {
@@ -105,8 +110,10 @@ void valueType(Writer& w) {
   }
 }
 void blockType(Writer& w) {
-  if (w.peek() >= 0x40 && w.peek() < 0x80) valueType(w);
-  else w.leb(33, true);
+  if (w.peek() >= 0x40 && w.peek() < 0x80)
+    valueType(w);
+  else
+    w.leb(33, true);
 }
 void memArg(Writer& w) {
   if (w.u32() & 64) w.u32();

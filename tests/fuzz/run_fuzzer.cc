@@ -1,5 +1,6 @@
-// Modules that run: each is instantiated with all imports satisfied by functions that do nothing, and its exported functions are called with zeros,
-// guarded, checked and lazily compiled. All kinds of code have to agree on results, traps and the memory they leave behind.
+// Modules that run: each is instantiated with all imports satisfied by functions that do nothing, and its exported
+// functions are called with zeros, guarded, checked and lazily compiled. All kinds of code have to agree on results,
+// traps and the memory they leave behind.
 #include <chrono>
 #include <cstdint>
 #include <cstdlib>
@@ -18,7 +19,7 @@ namespace {
 struct Trace {
   std::vector<std::string> calls;
   std::vector<uint8_t> memory;
-  bool stopped = false;     // interrupted, or out of some resource: nothing to compare
+  bool stopped = false;  // interrupted, or out of some resource: nothing to compare
 };
 
 Result<std::vector<Extern>> makeImports(Store& store, const Module& module) {
@@ -26,10 +27,12 @@ Result<std::vector<Extern>> makeImports(Store& store, const Module& module) {
   for (const ImportType& import : module.imports()) {
     if (auto* type = std::get_if<FuncType>(&import.type)) {
       FuncType signature = *type;
-      imports.push_back(Func::host(store, signature, [signature](Caller&, std::span<const Val>, std::span<Val> results) -> Result<void> {
-        for (size_t i = 0; i < results.size(); ++i) results[i] = Val::zero(signature.results[i]);
-        return {};
-      }));
+      imports.push_back(Func::host(store, signature,
+                                   [signature](Caller&, std::span<const Val>, std::span<Val> results) -> Result<void> {
+                                     for (size_t i = 0; i < results.size(); ++i)
+                                       results[i] = Val::zero(signature.results[i]);
+                                     return {};
+                                   }));
     } else if (auto* type = std::get_if<TableType>(&import.type)) {
       auto table = Table::create(store, *type, Val::null(type->element));
       if (!table) return std::unexpected(table.error());
@@ -50,15 +53,22 @@ Result<std::vector<Extern>> makeImports(Store& store, const Module& module) {
 }
 
 std::string describe(const Result<std::vector<Val>>& result) {
-  if (!result) return "error " + std::to_string(static_cast<int>(result.error().kind)) + " " + std::to_string(static_cast<int>(result.error().trap));
+  if (!result)
+    return "error " + std::to_string(static_cast<int>(result.error().kind)) + " " +
+           std::to_string(static_cast<int>(result.error().trap));
   std::string text;
   for (const Val& v : *result) {
     // References are addresses; only whether they are null is comparable.
-    if (v.type().isRef()) text += v.isNull() ? "null " : "ref ";
-    else if (v.type() == ValType::f32()) text += v.f32() != v.f32() ? "nan " : std::to_string(v.low()) + " ";
-    else if (v.type() == ValType::f64()) text += v.f64() != v.f64() ? "nan " : std::to_string(v.low()) + " ";
-    else if (v.type() == ValType::v128()) text += "v128 ";   // lanes may be NaNs
-    else text += std::to_string(v.low()) + " ";
+    if (v.type().isRef())
+      text += v.isNull() ? "null " : "ref ";
+    else if (v.type() == ValType::f32())
+      text += v.f32() != v.f32() ? "nan " : std::to_string(v.low()) + " ";
+    else if (v.type() == ValType::f64())
+      text += v.f64() != v.f64() ? "nan " : std::to_string(v.low()) + " ";
+    else if (v.type() == ValType::v128())
+      text += "v128 ";  // lanes may be NaNs
+    else
+      text += std::to_string(v.low()) + " ";
   }
   return text;
 }

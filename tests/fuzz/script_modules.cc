@@ -32,7 +32,8 @@ bool writeModules(const std::filesystem::path& folder, const std::filesystem::pa
     const ScriptModule* module = moduleOf(command);
     if (!module || !module->bytes) continue;
     std::ofstream out(folder / (path.stem().string() + "." + std::to_string(count++) + ".wasm"), std::ios::binary);
-    out.write(reinterpret_cast<const char*>(module->bytes->data()), static_cast<std::streamsize>(module->bytes->size()));
+    out.write(reinterpret_cast<const char*>(module->bytes->data()),
+              static_cast<std::streamsize>(module->bytes->size()));
     if (!out.flush()) return std::perror(folder.c_str()), false;
   }
   return true;

@@ -1,4 +1,5 @@
-// Runs modules and prints what they do, one line an event, in the words of trace.mjs and trace_wabt.cc: differential.sh compares them.
+// Runs modules and prints what they do, one line an event, in the words of trace.mjs and trace_wabt.cc: differential.sh
+// compares them.
 //
 //   wattle_trace [--checked] [--lazy] [--fuel] [--gc-stress N] FILE…
 #include <cstdio>
@@ -29,7 +30,8 @@ std::string show(std::span<const Val> values) {
   return text;
 }
 
-// The event at the end of a call that did not return. Reasons have other words elsewhere; that it trapped is what counts.
+// The event at the end of a call that did not return. Reasons have other words elsewhere; that it trapped is what
+// counts.
 const char* outcome(const Error& e) {
   if (e.kind == ErrorKind::Exception) return "exception";
   return e.trap == TrapCode::StackOverflow ? "overflow" : e.kind == ErrorKind::Trap ? "trap" : "error";
@@ -73,9 +75,11 @@ class Run {
     }
     for (size_t i = 0; i < functions_.size(); ++i) call(i);
     for (auto& [name, value] : instance->exports()) {
-      if (auto* memory = std::get_if<Memory>(&value)) trace::memory(name, memory->bytes().data(), memory->bytes().size());
+      if (auto* memory = std::get_if<Memory>(&value))
+        trace::memory(name, memory->bytes().data(), memory->bytes().size());
       auto* global = std::get_if<Global>(&value);
-      if (global && passes(global->type().type, false)) std::printf("global %s %s\n", name.c_str(), show(global->get()).c_str());
+      if (global && passes(global->type().type, false))
+        std::printf("global %s %s\n", name.c_str(), show(global->get()).c_str());
     }
   }
 
@@ -111,19 +115,22 @@ class Run {
   }
 
   Func function(const std::string& name, const FuncType& type) {
-    return Func::host(store_, type, [this, name, type](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
-      // JavaScript throws a TypeError, which a guest can catch.
-      if (!passes(type.params, false) || !passes(type.results, true)) return exception(Tag::create(store_, {}), {});
-      std::printf("%s%s\n", name.c_str(), show(args).c_str());
-      if (name == "throw" && tag_ && tag_->type() == FuncType{type.params, {}}) return exception(*tag_, args);
-      if (name.starts_with("call-export") && depth_ == 0 && ++reentries_ < 20) {
-        ++depth_;
-        if (auto index = static_cast<uint32_t>(args[0].i32()); index < functions_.size()) call(index);
-        --depth_;
-      }
-      for (size_t i = 0; i < results.size(); ++i) results[i] = Val::zero(type.results[i]);
-      return {};
-    });
+    return Func::host(store_, type,
+                      [this, name, type](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
+                        // JavaScript throws a TypeError, which a guest can catch.
+                        if (!passes(type.params, false) || !passes(type.results, true))
+                          return exception(Tag::create(store_, {}), {});
+                        std::printf("%s%s\n", name.c_str(), show(args).c_str());
+                        if (name == "throw" && tag_ && tag_->type() == FuncType{type.params, {}})
+                          return exception(*tag_, args);
+                        if (name.starts_with("call-export") && depth_ == 0 && ++reentries_ < 20) {
+                          ++depth_;
+                          if (auto index = static_cast<uint32_t>(args[0].i32()); index < functions_.size()) call(index);
+                          --depth_;
+                        }
+                        for (size_t i = 0; i < results.size(); ++i) results[i] = Val::zero(type.results[i]);
+                        return {};
+                      });
   }
 
   Result<void> exception(const Tag& tag, std::span<const Val> values) {
@@ -146,11 +153,16 @@ int main(int argc, char** argv) {
   std::vector<std::string> files;
   for (int i = 1; i < argc; ++i) {
     std::string argument = argv[i];
-    if (argument == "--checked") config.bounds = BoundsMode::Checked;
-    else if (argument == "--lazy") config.lazy = true;
-    else if (argument == "--fuel") config.fuel = true;
-    else if (argument == "--gc-stress" && i + 1 < argc) limits.gcStress = static_cast<uint32_t>(std::atoi(argv[++i]));
-    else files.push_back(argument);
+    if (argument == "--checked")
+      config.bounds = BoundsMode::Checked;
+    else if (argument == "--lazy")
+      config.lazy = true;
+    else if (argument == "--fuel")
+      config.fuel = true;
+    else if (argument == "--gc-stress" && i + 1 < argc)
+      limits.gcStress = static_cast<uint32_t>(std::atoi(argv[++i]));
+    else
+      files.push_back(argument);
   }
   Engine engine(config);
   for (const std::string& file : files) {

@@ -78,7 +78,8 @@ class Run {
     for (size_t i = 0; i < exports.size(); ++i) {
       if (exports[i].type->kind != ExternKind::Func) continue;
       auto function = store_.UnsafeGet<interp::Func>(instance->exports()[i]);
-      if (passes(function->type().params) && passes(function->type().results)) functions_.emplace_back(exports[i].name, function);
+      if (passes(function->type().params) && passes(function->type().results))
+        functions_.emplace_back(exports[i].name, function);
     }
     for (size_t i = 0; i < functions_.size(); ++i) call(i);
     for (size_t i = 0; i < exports.size(); ++i) {
@@ -102,8 +103,10 @@ class Run {
     for (const Type& t : type.params) arguments.push_back(zero(t));
     std::printf("call %s\n", name.c_str());
     Trap::Ptr trap;
-    if (Succeeded(function->Call(store_, arguments, results, &trap))) std::printf("=%s\n", show(results, type.results).c_str());
-    else std::printf("%s\n", outcome(*trap));
+    if (Succeeded(function->Call(store_, arguments, results, &trap)))
+      std::printf("=%s\n", show(results, type.results).c_str());
+    else
+      std::printf("%s\n", outcome(*trap));
   }
 
   RefVec imports(const interp::Module& module) {
@@ -128,21 +131,22 @@ class Run {
   }
 
   HostFunc::Ptr function(const std::string& name, const FuncType& type) {
-    return HostFunc::New(store_, type, [this, name, type](Thread&, const Values& args, Values& results, Trap::Ptr* trap) {
-      if (!passes(type.params) || !passes(type.results)) {
-        *trap = Trap::New(store_, "uncaught exception");
-        return wabt::Result::Error;
-      }
-      std::printf("%s%s\n", name.c_str(), show(args, type.params).c_str());
-      if (name.rfind("call-export", 0) == 0 && depth_ == 0 && ++reentries_ < 20) {
-        ++depth_;
-        if (auto index = args[0].Get<u32>(); index < functions_.size()) call(index);
-        --depth_;
-      }
-      results.clear();
-      for (const Type& t : type.results) results.push_back(zero(t));
-      return wabt::Result::Ok;
-    });
+    return HostFunc::New(store_, type,
+                         [this, name, type](Thread&, const Values& args, Values& results, Trap::Ptr* trap) {
+                           if (!passes(type.params) || !passes(type.results)) {
+                             *trap = Trap::New(store_, "uncaught exception");
+                             return wabt::Result::Error;
+                           }
+                           std::printf("%s%s\n", name.c_str(), show(args, type.params).c_str());
+                           if (name.rfind("call-export", 0) == 0 && depth_ == 0 && ++reentries_ < 20) {
+                             ++depth_;
+                             if (auto index = args[0].Get<u32>(); index < functions_.size()) call(index);
+                             --depth_;
+                           }
+                           results.clear();
+                           for (const Type& t : type.results) results.push_back(zero(t));
+                           return wabt::Result::Ok;
+                         });
   }
 
   interp::Store store_;

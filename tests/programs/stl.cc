@@ -31,7 +31,8 @@ int main() {
 
   std::vector<unsigned> numbers(1000);
   std::iota(numbers.begin(), numbers.end(), 1u);
-  std::stable_sort(numbers.begin(), numbers.end(), [](unsigned a, unsigned b) { return a * 2654435761u < b * 2654435761u; });
+  std::stable_sort(numbers.begin(), numbers.end(),
+                   [](unsigned a, unsigned b) { return a * 2654435761u < b * 2654435761u; });
   unsigned hash = 0;
   for (unsigned n : numbers) hash = hash * 31 + n;
   std::cout << "hash " << hash << "\n";

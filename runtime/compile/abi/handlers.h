@@ -31,16 +31,16 @@ struct HandlerTable {
   uint32_t scopes;
 };
 struct ScopeChange {
-  uint32_t position;      // offset from the function's entry
-  uint32_t scope;         // or kNoScope
+  uint32_t position;  // offset from the function's entry
+  uint32_t scope;     // or kNoScope
 };
 struct Scope {
-  uint32_t parent;        // or kNoScope
+  uint32_t parent;  // or kNoScope
   uint32_t firstClause;
 };
 struct Clause {
-  uint32_t tag;           // offset of the VMTag* in the context, or kAnyTag
-  uint32_t handler;       // offset from the function's entry
+  uint32_t tag;      // offset of the VMTag* in the context, or kAnyTag
+  uint32_t handler;  // offset from the function's entry
 };
 
 // Where execution goes on after a throw; the throw stub fills in what it finds and takes what it is to restore.
@@ -48,7 +48,7 @@ struct UnwindState {
   uint64_t rbx, r12, r15;
   uint64_t framePointer;  // of the handler's frame
   const void* handler;
-  uint64_t unused;        // so that the size is a multiple of 16
+  uint64_t unused;  // so that the size is a multiple of 16
 };
 
 }  // namespace wattle::abi

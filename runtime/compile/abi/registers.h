@@ -1,5 +1,5 @@
-// The wasm calling convention: registers, frames, who saves what. One page that the compilers, the stubs, the unwinder and the
-// signal handler share.
+// The wasm calling convention: registers, frames, who saves what. One page that the compilers, the stubs, the unwinder
+// and the signal handler share.
 //
 // On entry to a wasm function
 //   r13            VM context of the callee (always a valid VMContext in guest code)
@@ -13,9 +13,9 @@
 //   results: the first integer in rax, the second in rdx; the first float in xmm0, the second in xmm1. All others go to the results area,
 //   whose address the caller passes as a hidden first integer argument (rdi) when the signature has any such result; 16 bytes per
 //   result, indexed by the result's number in the signature. (A tail call hands the pointer on: result types are equal.)
-// Saved by the callee: rbx rbp r12 r15. Everything else is the caller's to save. After a call the caller reloads r13 from its frame, since the
-// callee may be (or end, by a tail call, in) another instance's function. In a function that accesses memories r14 holds the base of
-// memory 0, loaded in the prologue and after each call; in others it is unused.
+// Saved by the callee: rbx rbp r12 r15. Everything else is the caller's to save. After a call the caller reloads r13
+// from its frame, since the callee may be (or end, by a tail call, in) another instance's function. In a function that
+// accesses memories r14 holds the base of memory 0, loaded in the prologue and after each call; in others it is unused.
 //
 // Frame
 //   [rbp + 16 ...]  stack arguments
@@ -24,9 +24,9 @@
 //   [rbp - 8]       r13 of this function         <- so every frame names its instance
 //   [rbp - 16]      results pointer (if any), then saved rbx, r12, r15, locals, spilled operands; layout in baseline/frame.h
 //
-// Traps. A trap site is `ud2` followed by one byte, the TrapReason (InRax: the reason is in eax). No table is consulted: the signal
-// handler reads the byte. A fault of a load or store whose address lies in a guard is MemoryOutOfBounds; a divide error is IntegerOverflow (zero
-// divisors are tested beforehand). See runtime/vm/traps.cc.
+// Traps. A trap site is `ud2` followed by one byte, the TrapReason (InRax: the reason is in eax). No table is
+// consulted: the signal handler reads the byte. A fault of a load or store whose address lies in a guard is
+// MemoryOutOfBounds; a divide error is IntegerOverflow (zero divisors are tested beforehand). See runtime/vm/traps.cc.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,6 @@ namespace wattle::abi {
 
 inline constexpr unsigned kIntegerArguments = 6;
 inline constexpr unsigned kFloatArguments = 8;
-inline constexpr unsigned kResultRegisters = 2;   // of each class
+inline constexpr unsigned kResultRegisters = 2;  // of each class
 
 }  // namespace wattle::abi

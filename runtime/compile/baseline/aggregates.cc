@@ -303,8 +303,8 @@ void Compiler::repeatValue(Xmm x, Storage s, Operand& value) {
   splatLow(kShapes[shiftOf(s)], x);
 }
 
-// Fills `n` elements, the first of which lies at base + kElements, with a value that is held. `n` is used up. Nothing is written behind
-// them: memory that is not allocated yet is zero.
+// Fills `n` elements, the first of which lies at base + kElements, with a value that is held. `n` is used up. Nothing
+// is written behind them: memory that is not allocated yet is zero.
 void Compiler::fillElements(Gpr base, Gpr n, Storage s, Operand& value) {
   constexpr int32_t kStep = 16;
   constexpr int32_t kLast = kElements - kStep;
@@ -451,7 +451,7 @@ void Compiler::arrayFill(uint32_t type) {
   if (ctx_.settings.fuel) {
     as_.mov(w64, length, end);
     as_.sub(w64, length, begin);
-    as_.push(kScratch);   // value, begin, end and length may have all temps
+    as_.push(kScratch);  // value, begin, end and length may have all temps
     chargeLength(length, shiftOf(s), length, kScratch);
     as_.pop(kScratch);
   }

@@ -1,8 +1,8 @@
 // Atomic accesses (threads proposal): the prefix 0xfe.
 //
-// x86-64 orders plain loads as sequential consistency wants when stores are exchanges. An address that is not a multiple
-// of the access' size traps; memories begin on pages, so the address in the host tells. What the processor has no
-// read-modify-write for (and, or, xor with a result) is a loop around cmpxchg.
+// x86-64 orders plain loads as sequential consistency wants when stores are exchanges. An address that is not a
+// multiple of the access' size traps; memories begin on pages, so the address in the host tells. What the processor has
+// no read-modify-write for (and, or, xor with a result) is a loop around cmpxchg.
 #pragma once
 
 #include <string_view>
@@ -34,10 +34,10 @@ inline Compiler::Address Compiler::atomicAddress(const MemArg& arg, uint32_t byt
   if (bytes == 1) return a;
   const int32_t mask = static_cast<int32_t>(bytes) - 1;
   if (a.mem.hasIndex() && (a.mem.disp & mask) == 0) {
-    as_.test(w32, a.mem.index, mask);   // the base is a memory's
+    as_.test(w32, a.mem.index, mask);  // the base is a memory's
   } else if (a.mem.base == kMemoryBase && !a.mem.hasIndex()) {
     if ((a.mem.disp & mask) == 0) return a;
-    as_.test(w64, Gpr::rsp, Gpr::rsp);   // never zero
+    as_.test(w64, Gpr::rsp, Gpr::rsp);  // never zero
   } else if (a.mem.base == kScratch) {
     as_.lea(w64, kScratch, a.mem);
     a.mem = Mem(kScratch);
@@ -52,9 +52,12 @@ inline Compiler::Address Compiler::atomicAddress(const MemArg& arg, uint32_t byt
 
 // Clears what lies above a value of `bytes` in a register.
 inline void Compiler::zeroExtend(uint32_t bytes, Gpr r) {
-  if (bytes == 1) as_.movzx8(r, r);
-  else if (bytes == 2) as_.movzx16(r, r);
-  else if (bytes == 4) as_.mov(w32, r, r);
+  if (bytes == 1)
+    as_.movzx8(r, r);
+  else if (bytes == 2)
+    as_.movzx16(r, r);
+  else if (bytes == 4)
+    as_.mov(w32, r, r);
 }
 
 template <Op op>
@@ -77,15 +80,18 @@ void Compiler::atomicOp(const MemArg& arg) {
   } else if constexpr (kind == AtomicKind::Load) {
     Address a = atomicAddress(arg, bytes);
     Gpr dst = resultGpr(targetPin(false));
-    if constexpr (bytes == 1) as_.movzx8(dst, a.mem);
-    else if constexpr (bytes == 2) as_.movzx16(dst, a.mem);
-    else as_.mov(w, dst, a.mem);
+    if constexpr (bytes == 1)
+      as_.movzx8(dst, a.mem);
+    else if constexpr (bytes == 2)
+      as_.movzx16(dst, a.mem);
+    else
+      as_.mov(w, dst, a.mem);
     release(a);
     pushGpr(type, dst);
   } else if constexpr (kind == AtomicKind::CompareExchange) {
     Operand replacement = pop(), expected = pop();
     Address a = atomicAddress(arg, bytes);
-    as_.lea(w64, kScratch, a.mem);   // nothing below uses the scratch register
+    as_.lea(w64, kScratch, a.mem);  // nothing below uses the scratch register
     release(a);
     Gpr v = use(replacement);
     if (v == Gpr::rax) {
@@ -118,9 +124,12 @@ void Compiler::atomicOp(const MemArg& arg) {
       claim(Gpr::rax);
     }
     Gpr next = allocGpr();
-    if constexpr (bytes == 1) as_.movzx8(Gpr::rax, Mem(kScratch));
-    else if constexpr (bytes == 2) as_.movzx16(Gpr::rax, Mem(kScratch));
-    else as_.mov(w, Gpr::rax, Mem(kScratch));
+    if constexpr (bytes == 1)
+      as_.movzx8(Gpr::rax, Mem(kScratch));
+    else if constexpr (bytes == 2)
+      as_.movzx16(Gpr::rax, Mem(kScratch));
+    else
+      as_.mov(w, Gpr::rax, Mem(kScratch));
     x64::Label again;
     as_.bind(again);
     as_.mov(w64, next, Gpr::rax);
@@ -135,8 +144,10 @@ void Compiler::atomicOp(const MemArg& arg) {
     Gpr v = toTemp(value);
     Address a = atomicAddress(arg, bytes);
     if constexpr (kind == AtomicKind::Sub) as_.neg(w64, v);
-    if constexpr (kind == AtomicKind::Add || kind == AtomicKind::Sub) as_.lockXadd(w, a.mem, v);
-    else as_.xchg(w, a.mem, v);
+    if constexpr (kind == AtomicKind::Add || kind == AtomicKind::Sub)
+      as_.lockXadd(w, a.mem, v);
+    else
+      as_.xchg(w, a.mem, v);
     release(a);
     if constexpr (kind == AtomicKind::Store) {
       release(value);

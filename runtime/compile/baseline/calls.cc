@@ -32,8 +32,10 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
   uint32_t n = static_cast<uint32_t>(shape.arguments.size());
   uint32_t from = height() - n;
   scanMissed_ |= !tail && !hasStackCheck_;
-  if (tail) saveVolatilePins();    // below, pins may be read from their slots
-  else beforeCall(from);
+  if (tail)
+    saveVolatilePins();  // below, pins may be read from their slots
+  else
+    beforeCall(from);
   as_.ensure(kRoomPerInstruction + n * 48);
   const uint32_t stackBytes = shape.stackBytes;
   if (stackBytes) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(stackBytes));
@@ -47,33 +49,40 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
     bool current = !home.isVolatile || facts_.valid & pinBit(isFloat(home.type), home.pin);
     return current ? static_cast<int>(home.pin) : -1;
   };
-  // A stack argument may load a pin that is out of date. Do that first: the loops below have to agree on what is in registers.
+  // A stack argument may load a pin that is out of date. Do that first: the loops below have to agree on what is in
+  // registers.
   for (uint32_t i = 0; i < n && stackBytes; ++i) {
     const Operand& o = stack_[from + i];
     if (shape.arguments[i].where == ArgumentPlace::Stack && o.where == Where::Local) validate(homes_[o.index]);
   }
-  for (uint32_t i = 0; i < n; ++i) {     // what reads registers
+  for (uint32_t i = 0; i < n; ++i) {  // what reads registers
     Operand& o = stack_[from + i];
     const ArgumentPlace place = shape.arguments[i];
     if (place.where == ArgumentPlace::Stack) {
       store(Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), o);
     } else if (int reg = inRegister(o); reg >= 0) {
-      if (place.where == ArgumentPlace::Integer) moves.add(place.gpr(), static_cast<Gpr>(reg));
-      else floatMoves.add(place.xmm(), static_cast<Xmm>(reg));
+      if (place.where == ArgumentPlace::Integer)
+        moves.add(place.gpr(), static_cast<Gpr>(reg));
+      else
+        floatMoves.add(place.xmm(), static_cast<Xmm>(reg));
     }
   }
   moves.emit(as_, kScratch);
   floatMoves.emit(as_, kFloatScratch);
-  for (uint32_t i = 0; i < n; ++i) {     // what comes from memory or is constant
+  for (uint32_t i = 0; i < n; ++i) {  // what comes from memory or is constant
     Operand o = stack_[from + i];
     const ArgumentPlace place = shape.arguments[i];
     if (place.where == ArgumentPlace::Stack || inRegister(o) >= 0) continue;
-    if (o.where == Where::Local) {       // unpinned, or a pin whose slot is current
+    if (o.where == Where::Local) {  // unpinned, or a pin whose slot is current
       Mem slot(Gpr::rbp, homes_[o.index].slot);
-      if (place.where == ArgumentPlace::Integer) as_.mov(widthOf(o.type), place.gpr(), slot);
-      else if (o.type == Type::F32) as_.movss(place.xmm(), slot);
-      else if (o.type == Type::F64) as_.movsd(place.xmm(), slot);
-      else as_.movups(place.xmm(), slot);
+      if (place.where == ArgumentPlace::Integer)
+        as_.mov(widthOf(o.type), place.gpr(), slot);
+      else if (o.type == Type::F32)
+        as_.movss(place.xmm(), slot);
+      else if (o.type == Type::F64)
+        as_.movsd(place.xmm(), slot);
+      else
+        as_.movups(place.xmm(), slot);
     } else if (place.where == ArgumentPlace::Integer) {
       load(place.gpr(), o);
     } else {
@@ -81,8 +90,10 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
     }
   }
   if (shape.resultsArea) {
-    if (tail) as_.mov(w64, Gpr::rdi, Mem(Gpr::rbp, kResultsSlot));
-    else as_.lea(w64, Gpr::rdi, Mem(Gpr::rsp, static_cast<int32_t>(stackBytes)));
+    if (tail)
+      as_.mov(w64, Gpr::rdi, Mem(Gpr::rbp, kResultsSlot));
+    else
+      as_.lea(w64, Gpr::rdi, Mem(Gpr::rsp, static_cast<int32_t>(stackBytes)));
     if (shape.resultsArea > resultsArea_) resultsArea_ = shape.resultsArea;
   }
   truncate(from);
@@ -144,7 +155,8 @@ void Compiler::emitReturn() {
 // Tears our frame down for a tail call. Register arguments are in place, stack arguments at [rsp]; rax is kept.
 void Compiler::leaveFrame(uint32_t calleeType) {
   endFuelBlock();
-  // Functions that only call each other in tail position loop like this: their prologues are where they can be interrupted.
+  // Functions that only call each other in tail position loop like this: their prologues are where they can be
+  // interrupted.
   if (!hasStackCheck_) needsStackCheck_ = true;
   const uint32_t mine = ctx_.shapes[module_.functions[function_].typeIndex].stackBytes;
   const uint32_t theirs = ctx_.shapes[calleeType].stackBytes;
@@ -156,7 +168,8 @@ void Compiler::leaveFrame(uint32_t calleeType) {
   as_.mov(w64, Gpr::r10, Mem(Gpr::rbp, 0));
   for (int32_t i = 0; i < 3; ++i) {
     constexpr Gpr kSaved[] = {Gpr::rbx, Gpr::r12, Gpr::r15};
-    if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, kSaved[i], Mem(Gpr::rbp, kSavedSlot(static_cast<size_t>(i))));
+    if (homes_.usedGprPins() & bit(kSaved[i]))
+      as_.mov(w64, kSaved[i], Mem(Gpr::rbp, kSavedSlot(static_cast<size_t>(i))));
   }
   // The areas may overlap; the new one is the higher, so copy from the top.
   for (int32_t at = static_cast<int32_t>(theirs) - 16; at >= 0; at -= 16) {
@@ -173,7 +186,7 @@ void Compiler::leaveFrame(uint32_t calleeType) {
 void Compiler::callImport(uint32_t function, uint32_t type, bool tail) {
   int32_t at = static_cast<int32_t>(ctx_.layout->functionImport(function));
   as_.mov(w64, Gpr::rax, Mem(kContext, at + static_cast<int32_t>(offsetof(abi::VMFunctionImport, code))));
-  as_.mov(w64, kMemoryBase, kContext);   // a host function is told who calls
+  as_.mov(w64, kMemoryBase, kContext);  // a host function is told who calls
   as_.mov(w64, kContext, Mem(kContext, at + static_cast<int32_t>(offsetof(abi::VMFunctionImport, context))));
   if (tail) {
     leaveFrame(type);
@@ -186,8 +199,10 @@ void Compiler::callImport(uint32_t function, uint32_t type, bool tail) {
 void Compiler::call(uint32_t function) {
   const uint32_t type = module_.functions[function].typeIndex;
   emitArguments(type, false);
-  if (module_.functions[function].isImport) callImport(function, type, false);
-  else callSites_.push_back({static_cast<uint32_t>(as_.callRel32()), function});
+  if (module_.functions[function].isImport)
+    callImport(function, type, false);
+  else
+    callSites_.push_back({static_cast<uint32_t>(as_.callRel32()), function});
   afterCall();
   pushCallResults(module_.types[type].func);
 }
@@ -242,7 +257,7 @@ void Compiler::returnCallRef(uint32_t type) {
 }
 
 void Compiler::tableFuncRef(uint32_t table) {
-  holdFuncRef();   // the index
+  holdFuncRef();  // the index
   as_.mov(w64, kScratch, Mem(kContext, static_cast<int32_t>(ctx_.layout->table(table))));
   as_.cmp(w64, Gpr::rax, Mem(kScratch, offsetof(abi::VMTable, size)));
   trapIf(Cond::ae, TrapReason::UndefinedElement);
@@ -252,7 +267,8 @@ void Compiler::tableFuncRef(uint32_t table) {
   trapIf(Cond::e, TrapReason::UninitializedElement);
 }
 
-// A final type is matched by its canonical number alone. Otherwise a subtype may stand there: equal numbers are the quick way.
+// A final type is matched by its canonical number alone. Otherwise a subtype may stand there: equal numbers are the
+// quick way.
 void Compiler::checkSignature(uint32_t type) {
   auto compareIds = [&] {
     as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, typeIds)));
@@ -310,9 +326,12 @@ void Compiler::callBuiltin(size_t offset, const uint64_t* immediate, unsigned op
     Operand& o = stack_[from + i];
     bool pinned = o.where == Where::Local && homes_[o.index].pin != kNoPin;
     if (pinned) validate(homes_[o.index]);
-    if (o.where == Where::Gpr) moves.add(target[i], o.gpr());
-    else if (pinned) moves.add(target[i], static_cast<Gpr>(homes_[o.index].pin));
-    else later[i] = true;
+    if (o.where == Where::Gpr)
+      moves.add(target[i], o.gpr());
+    else if (pinned)
+      moves.add(target[i], static_cast<Gpr>(homes_[o.index].pin));
+    else
+      later[i] = true;
   }
   moves.emit(as_, kScratch);
   for (unsigned i = 0; i < operands; ++i) {

@@ -98,7 +98,7 @@ Cond Compiler::testType(Gpr r, ValType from, ValType to) {
   const HeapType heap = to.heap();
   if (heap.isAbstract() && heap.abstractKind() == AbstractHeap::Eq) return testEq(r, to.isNullable(), mayBeNull);
   if (heap.isAbstract() && heap.abstractKind() == AbstractHeap::I31) return testI31(r, to.isNullable(), mayBeNull);
-  const Gpr id = allocGpr();   // before the first jump: what makes room for it must happen on all ways
+  const Gpr id = allocGpr();  // before the first jump: what makes room for it must happen on all ways
   x64::Label done;
   const bool isFunction = heap.isIndex() && module_.types[heap.typeIndex()].kind == CompositeKind::Func;
   if (mayBeNull && to.isNullable()) {

@@ -24,7 +24,10 @@ constexpr int32_t kUncheckedFrame = 4096;
 }  // namespace
 
 Compiler::Compiler(const ModuleContext& context)
-    : ctx_(context), module_(*context.module), memory0Guarded_(!module_.memories.empty() && isGuarded(0)), as_(64 * 1024) {
+    : ctx_(context),
+      module_(*context.module),
+      memory0Guarded_(!module_.memories.empty() && isGuarded(0)),
+      as_(64 * 1024) {
   as_.avx = context.cpu.has(x64::CpuFeature::avx2);
   stack_.resize(256);
   stackEnd_ = stack_.data() + stack_.size();
@@ -69,8 +72,10 @@ void Compiler::noteInstruction() {
 void Compiler::notePosition() {
   uint64_t at = decoder_->instructionOffset();
   const auto here = static_cast<uint32_t>(as_.pos());
-  if (!positions_.empty() && positions_.back().code == here) positions_.back() = {here, at, fuelMark()};
-  else positions_.push_back({here, at, fuelMark()});
+  if (!positions_.empty() && positions_.back().code == here)
+    positions_.back() = {here, at, fuelMark()};
+  else
+    positions_.push_back({here, at, fuelMark()});
 }
 
 void Compiler::begin(std::span<const ValType> locals) {
@@ -98,11 +103,11 @@ void Compiler::begin(std::span<const ValType> locals) {
 void Compiler::prologue(const frontend::FuncType& type) {
   as_.push(Gpr::rbp);
   as_.mov(w64, Gpr::rbp, Gpr::rsp);
-  as_.sub(w64, Gpr::rsp, 0x7fffffff);   // patched when the frame's size is known
+  as_.sub(w64, Gpr::rsp, 0x7fffffff);  // patched when the frame's size is known
   frameSizeAt_ = as_.pos() - 4;
   as_.mov(w64, Mem(Gpr::rbp, kContextSlot), kContext);
   if (scan_.hasTry()) {
-    constexpr uint8_t kNop[] = {0x0f, 0x1f, 0x80};   // nop [rax + disp32]: the handler table's place (abi/handlers.h)
+    constexpr uint8_t kNop[] = {0x0f, 0x1f, 0x80};  // nop [rax + disp32]: the handler table's place (abi/handlers.h)
     as_.emitBytes(kNop, sizeof kNop);
     handlerTableAt_ = as_.pos();
     as_.emit32(0);
@@ -138,11 +143,15 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
     if (home.isUnused) continue;
     bool pinned = home.pin != kNoPin;
     if (place.where == ArgumentPlace::Integer) {
-      if (pinned) moves.add(static_cast<Gpr>(home.pin), place.gpr());
-      else as_.mov(w64, slot, place.gpr());
+      if (pinned)
+        moves.add(static_cast<Gpr>(home.pin), place.gpr());
+      else
+        as_.mov(w64, slot, place.gpr());
     } else if (place.where == ArgumentPlace::Float) {
-      if (pinned) floatMoves.add(static_cast<Xmm>(home.pin), place.xmm());
-      else store(slot, Operand{Where::Xmm, home.type, place.reg, 0, 0});
+      if (pinned)
+        floatMoves.add(static_cast<Xmm>(home.pin), place.xmm());
+      else
+        store(slot, Operand{Where::Xmm, home.type, place.reg, 0, 0});
     } else if (!pinned) {
       Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
       home.type == Type::V128 ? as_.movups(kFloatScratch, from) : as_.movq(kFloatScratch, from);
@@ -152,15 +161,19 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
   moves.emit(as_, kScratch);
   floatMoves.emit(as_, kFloatScratch);
   ArgumentPlaces again(type);
-  for (uint32_t i = 0; i < type.params.size(); ++i) {   // stack arguments into pins, now that all registers are read
+  for (uint32_t i = 0; i < type.params.size(); ++i) {  // stack arguments into pins, now that all registers are read
     ArgumentPlace place = again.next(type.params[i]);
     const LocalHome& home = homes_[i];
     if (place.where != ArgumentPlace::Stack || home.pin == kNoPin) continue;
     Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
-    if (!isFloat(home.type)) as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), from);
-    else if (home.type == Type::V128) as_.movups(static_cast<Xmm>(home.pin), from);
-    else if (home.type == Type::F64) as_.movsd(static_cast<Xmm>(home.pin), from);
-    else as_.movss(static_cast<Xmm>(home.pin), from);
+    if (!isFloat(home.type))
+      as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), from);
+    else if (home.type == Type::V128)
+      as_.movups(static_cast<Xmm>(home.pin), from);
+    else if (home.type == Type::F64)
+      as_.movsd(static_cast<Xmm>(home.pin), from);
+    else
+      as_.movss(static_cast<Xmm>(home.pin), from);
   }
 }
 
@@ -206,7 +219,7 @@ void Compiler::trapIf(Cond cond, TrapReason reason) {
 void Compiler::trapOnStatus() {
   as_.test(w32, Gpr::rax, Gpr::rax);
   trapIf(Cond::ne, TrapReason::InRax);
-  endFuelBlock();   // the builtin may have charged for its work
+  endFuelBlock();  // the builtin may have charged for its work
 }
 
 // Of a loop. Where the limit is crossed, it asks the safepoint stub, which keeps all registers.

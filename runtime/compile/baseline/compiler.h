@@ -11,8 +11,9 @@
 //   targets    An instruction followed by local.set/local.tee of a pinned local computes straight into that register.
 //   traps      Out-of-line `ud2; reason`, no tables (abi/registers.h).
 //
-// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses), atomics.h, integer.h,
-// float.h, simd*.h (arithmetic), fuel.cc, references.cc (references, tables, bulk operations), aggregates.cc (structures, arrays), casts.cc.
+// Files: compiler.cc (function frame), operands.cc (stack), control.cc, exceptions.cc, calls.cc, memory.h (accesses),
+// atomics.h, integer.h, float.h, simd*.h (arithmetic), fuel.cc, references.cc (references, tables, bulk operations),
+// aggregates.cc (structures, arrays), casts.cc.
 #pragma once
 
 #include <array>
@@ -23,8 +24,8 @@
 #include "frontend/module.h"
 #include "frontend/validate/function_decoder.h"
 #include "frontend/validate/sink.h"
-#include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/gc.h"
+#include "runtime/compile/abi/handlers.h"
 #include "runtime/compile/abi/registers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/abi/vmcontext.h"
@@ -60,7 +61,7 @@ struct CallSite {
 
 // How far in a block of code that is charged for at its start (fuel.cc) an instruction stands, itself included.
 struct FuelMark {
-  uint32_t block = ~0u;   // none
+  uint32_t block = ~0u;  // none
   uint32_t count = 0;
 };
 
@@ -88,14 +89,14 @@ class Compiler : public frontend::NullSink {
 
   static constexpr uint32_t kNone32 = ~0u;
   struct Label {
-    x64::Label target;      // where branches go
-    x64::Label elseLabel;   // of an `if`: the second arm
-    PinFacts facts;         // at `target`
+    x64::Label target;     // where branches go
+    x64::Label elseLabel;  // of an `if`: the second arm
+    PinFacts facts;        // at `target`
     PinFacts elseFacts;
-    uint32_t base = 0;      // operand stack height below the parameters
-    uint32_t scope = 0;     // of a try: its handlers
-    uint32_t pads = kNone32;   // landing pads that lead here: the first, by LandingPad::next
-    bool hasFacts = false;  // some edge has arrived
+    uint32_t base = 0;        // operand stack height below the parameters
+    uint32_t scope = 0;       // of a try: its handlers
+    uint32_t pads = kNone32;  // landing pads that lead here: the first, by LandingPad::next
+    bool hasFacts = false;    // some edge has arrived
   };
   using Ctl = frontend::Control<Label>;
   static constexpr size_t kRoomPerInstruction = 512;  // what ensure() makes before each instruction
@@ -110,7 +111,7 @@ class Compiler : public frontend::NullSink {
   bool needsStackCheck() const { return needsStackCheck_; }
   // The scan said that the function has no such thing, and it has (prescan.h): compile once more without believing it.
   bool scanMissed() const { return scanMissed_; }
-  uint8_t rangeFlags() const;   // for CodeRange::flags (abi/handlers.h)
+  uint8_t rangeFlags() const;  // for CodeRange::flags (abi/handlers.h)
   const char* unsupported() const { return unsupported_; }
   void recordPositions(bool on) { recordPositions_ = on; }
   std::span<const Position> positions() const { return positions_; }
@@ -121,16 +122,21 @@ class Compiler : public frontend::NullSink {
   void attach(Decoder& decoder) { decoder_ = &decoder; }
   [[gnu::always_inline]] inline void nextInstruction() {
     as_.ensure(kRoomPerInstruction);
-    if (noteInstructions_) [[unlikely]] noteInstruction();
+    if (noteInstructions_) [[unlikely]]
+      noteInstruction();
   }
   void noteInstruction();
   void begin(std::span<const ValType> locals);
   void finish() {}
 
-  template <Op> void simple();
-  template <Op> void lane(uint8_t lane);
-  template <Op> void memory(const MemArg& arg);
-  template <Op> void memoryLane(const MemArg& arg, uint8_t lane);
+  template <Op>
+  void simple();
+  template <Op>
+  void lane(uint8_t lane);
+  template <Op>
+  void memory(const MemArg& arg);
+  template <Op>
+  void memoryLane(const MemArg& arg, uint8_t lane);
   void shuffle(const std::array<uint8_t, 16>& lanes);
   void constI32(int32_t v) { push({Where::Const, Type::I32, 0, 0, static_cast<int64_t>(static_cast<uint32_t>(v))}); }
   void constI64(int64_t v) { push({Where::Const, Type::I64, 0, 0, v}); }
@@ -231,7 +237,8 @@ class Compiler : public frontend::NullSink {
  private:
   // --- operand stack (operands.cc) ----------------------------------------------------------------------------------
   void push(const Operand& o) {
-    if (top_ == stackEnd_) [[unlikely]] growStack();
+    if (top_ == stackEnd_) [[unlikely]]
+      growStack();
     *top_++ = o;
   }
   // A popped slot operand keeps its frame slot's number in `index`.
@@ -241,23 +248,26 @@ class Compiler : public frontend::NullSink {
     return o;
   }
   uint32_t height() const { return static_cast<uint32_t>(top_ - stack_.data()); }
-  void truncate(uint32_t height);   // forgets entries and frees what they own
+  void truncate(uint32_t height);  // forgets entries and frees what they own
   void growStack();
   void pushGpr(Type type, Gpr r) { push({Where::Gpr, type, static_cast<uint8_t>(r), 0, 0}); }
   void pushXmm(Type type, Xmm r) {
-    if (type == Type::V128 && slotSize_ == 8) [[unlikely]] scanMissed_ = true;
+    if (type == Type::V128 && slotSize_ == 8) [[unlikely]]
+      scanMissed_ = true;
     push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0});
   }
 
   // Registers an instruction owns are neither free nor on the stack; give them back by release() or push them.
   Gpr allocGpr() {
-    if (!freeGpr_) [[unlikely]] spillOneGpr();
+    if (!freeGpr_) [[unlikely]]
+      spillOneGpr();
     unsigned r = lowest(freeGpr_);
     freeGpr_ &= freeGpr_ - 1;
     return static_cast<Gpr>(r);
   }
   Xmm allocXmm() {
-    if (!freeXmm_) [[unlikely]] spillOneXmm();
+    if (!freeXmm_) [[unlikely]]
+      spillOneXmm();
     unsigned r = lowest(freeXmm_);
     freeXmm_ &= freeXmm_ - 1;
     return static_cast<Xmm>(r);
@@ -265,23 +275,27 @@ class Compiler : public frontend::NullSink {
   void freeReg(Gpr r) { freeGpr_ |= bit(r) & tempGprs_; }
   void freeReg(Xmm r) { freeXmm_ |= bit(r) & tempXmms_; }
   void release(const Operand& o) {
-    if (o.where == Where::Gpr) freeReg(o.gpr());
-    else if (o.where == Where::Xmm) freeReg(o.xmm());
+    if (o.where == Where::Gpr)
+      freeReg(o.gpr());
+    else if (o.where == Where::Xmm)
+      freeReg(o.xmm());
   }
-  // Takes a particular register for the instruction; a stack entry in it is moved away. `except`: registers the instruction holds.
+  // Takes a particular register for the instruction; a stack entry in it is moved away. `except`: registers the
+  // instruction holds.
   void claim(Gpr r);
   void claim(Xmm r);
   void spillOneGpr();
   void spillOneXmm();
   void spill(Operand& entry, uint32_t position);
-  void spillAll(uint32_t from);     // entries from this height up: registers, locals and flags go to slots
+  void spillAll(uint32_t from);  // entries from this height up: registers, locals and flags go to slots
   int32_t slotOffset(uint32_t position) {
     if (position >= maxSlots_) maxSlots_ = position + 1;
     return slotBase_ - static_cast<int32_t>((position + 1) * slotSize_);
   }
   Mem slotMem(uint32_t position) { return Mem(Gpr::rbp, slotOffset(position)); }
 
-  // Reading operands. use: some register that holds the value, not to be changed (afterwards the operand owns it or names a pin).
+  // Reading operands. use: some register that holds the value, not to be changed (afterwards the operand owns it or
+  // names a pin).
   Gpr use(Operand& o) {
     if (o.where == Where::Gpr) return o.gpr();
     if (o.where == Where::Local) {
@@ -300,11 +314,13 @@ class Compiler : public frontend::NullSink {
   // The value in this very register, whatever it is now. Flags are kept. Does not release the operand.
   void load(Gpr dst, const Operand& o);
   void load(Xmm dst, const Operand& o);
-  void store(const Mem& dst, const Operand& o);   // Flags are kept; scratch registers are used
+  void store(const Mem& dst, const Operand& o);  // Flags are kept; scratch registers are used
   bool inMemory(const Operand& o) const {
     return o.where == Where::Slot || (o.where == Where::Local && homes_[o.index].pin == kNoPin);
   }
-  Mem memOf(const Operand& o) { return o.where == Where::Slot ? slotMem(o.index) : Mem(Gpr::rbp, homes_[o.index].slot); }
+  Mem memOf(const Operand& o) {
+    return o.where == Where::Slot ? slotMem(o.index) : Mem(Gpr::rbp, homes_[o.index].slot);
+  }
   void materializeFlags(Operand& o);
   static Width widthOf(Type t) { return t == Type::I32 ? w32 : w64; }
   bool isPinned(const Operand& o, Gpr r) const {
@@ -313,17 +329,19 @@ class Compiler : public frontend::NullSink {
 
   // --- locals -------------------------------------------------------------------------------------------------------
   void useLocal(uint32_t i) {
-    if (homes_[i].isUnused) [[unlikely]] scanMissed_ = true;
+    if (homes_[i].isUnused) [[unlikely]]
+      scanMissed_ = true;
   }
   // Loads a volatile pin whose register is out of date.
   void validate(const LocalHome& home) {
-    if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]] reload(home);
+    if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]]
+      reload(home);
   }
   void reload(const LocalHome& home);
   void save(const LocalHome& home);
-  void saveVolatilePins();       // before a call: slots become current; registers stay valid
-  void dropVolatilePins() { facts_.valid &= ~homes_.volatilePins(); }   // after it
-  void materializeLocal(uint32_t local);   // stack entries that name it take its present value
+  void saveVolatilePins();  // before a call: slots become current; registers stay valid
+  void dropVolatilePins() { facts_.valid &= ~homes_.volatilePins(); }  // after it
+  void materializeLocal(uint32_t local);  // stack entries that name it take its present value
   // The register the next instruction (local.set or local.tee) would move the result to, if it may be written now.
   static constexpr uint8_t kNone = 0xff;
   uint8_t targetPin(bool wantFloat);
@@ -331,16 +349,26 @@ class Compiler : public frontend::NullSink {
   Xmm resultXmm(uint8_t target) { return target != kNone ? static_cast<Xmm>(target) : allocXmm(); }
 
   // --- integer arithmetic (integer.h) -------------------------------------------------------------------------------
-  template <AluOp op, Type type, bool commutative> void binaryAlu();
-  template <Type type> void multiply();
-  template <x64::ShiftOp op, Type type> void shift();
-  template <Type type, bool isSigned, bool remainder> void divide();
-  template <Type type> void compare(Cond cond);
-  template <Type type> void eqz();
-  template <Type type, class F> void unaryInteger(F&& emit);   // emit(dst, Gpr src)
-  template <Type type> void countLeading();
-  template <Type type> void countTrailing();
-  template <Type type> void popcount();
+  template <AluOp op, Type type, bool commutative>
+  void binaryAlu();
+  template <Type type>
+  void multiply();
+  template <x64::ShiftOp op, Type type>
+  void shift();
+  template <Type type, bool isSigned, bool remainder>
+  void divide();
+  template <Type type>
+  void compare(Cond cond);
+  template <Type type>
+  void eqz();
+  template <Type type, class F>
+  void unaryInteger(F&& emit);  // emit(dst, Gpr src)
+  template <Type type>
+  void countLeading();
+  template <Type type>
+  void countTrailing();
+  template <Type type>
+  void popcount();
   void pushCondition(Cond cond);
   void extendUnsigned();
   void aluOperand(AluOp op, Width w, Gpr dst, const Operand& b);
@@ -348,9 +376,12 @@ class Compiler : public frontend::NullSink {
   void wideMultiply(bool isSigned);
 
   // --- floats (float.h) ---------------------------------------------------------------------------------------------
-  template <class F> void binaryFloat(Type type, bool commutative, F&& emit);
-  template <class F> void unaryFloat(Type from, Type to, F&& emit);
-  template <bool isMin> void minMax(Type type);
+  template <class F>
+  void binaryFloat(Type type, bool commutative, F&& emit);
+  template <class F>
+  void unaryFloat(Type from, Type to, F&& emit);
+  template <bool isMin>
+  void minMax(Type type);
   void compareFloat(Type type, Cond cond, bool swap);
   void compareFloatEquality(Type type, bool negated);
   void truncate(Type from, Type to, bool isSigned, bool saturating);
@@ -367,9 +398,9 @@ class Compiler : public frontend::NullSink {
     Xmm ra, rb, rc, dst;
   };
   Vectors takeVectors(unsigned count, bool swapped = false);
-  Vectors holdVectors(Operand a, Operand b, Operand c, unsigned count);   // already popped
-  Vectors takeAccumulator();                // dst = c, which is not a's or b's
-  void give(const Vectors& v);              // pushes dst and releases what it may
+  Vectors holdVectors(Operand a, Operand b, Operand c, unsigned count);  // already popped
+  Vectors takeAccumulator();                                             // dst = c, which is not a's or b's
+  void give(const Vectors& v);                                           // pushes dst and releases what it may
   void giveVector(Xmm dst, const Operand& a);
   void pushBack(const Operand& o);
   Xmm useVector(Operand& o);
@@ -437,15 +468,16 @@ class Compiler : public frontend::NullSink {
   void loadLane(const MemArg& arg, Shape shape, uint8_t lane);
   void storeLane(const MemArg& arg, Shape shape, uint8_t lane);
   void evex(const Evex& e, Xmm reg, Xmm v, Xmm rm);
-  VectorConstant vectorConstant_;           // of the constant that the current instruction takes (constV128)
+  VectorConstant vectorConstant_;  // of the constant that the current instruction takes (constV128)
   // --- end of vectors -----------------------------------------------------------------------------------------------
 
   // --- memory accesses (memory.h) -----------------------------------------------------------------------------------
   // The checked address of an access; `held` are registers to release after it.
   struct Address {
     Mem mem{Gpr::rax};
-    Gpr held = Gpr::rsp;       // the index's temp, rsp: none (not the operand itself: copying one just made stalls the processor)
-    Gpr extra = Gpr::rsp;      // a further temp, rsp: none
+    Gpr held =
+        Gpr::rsp;  // the index's temp, rsp: none (not the operand itself: copying one just made stalls the processor)
+    Gpr extra = Gpr::rsp;  // a further temp, rsp: none
   };
   [[gnu::always_inline]] inline Address address(const MemArg& arg, uint32_t accessBytes);
   Address otherAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
@@ -456,60 +488,66 @@ class Compiler : public frontend::NullSink {
   Address checkedAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   bool isGuarded(uint32_t memory) const;
   Gpr memory0Base() {
-    if (!scan_.usesMemory()) [[unlikely]] scanMissed_ = true;
+    if (!scan_.usesMemory()) [[unlikely]]
+      scanMissed_ = true;
     return kMemoryBase;
   }
   Gpr memoryBaseFor(uint32_t memory, Address& a);
   void storeConstant(const Mem& dst, Width w, uint64_t value);
-  template <Op> void loadOp(const MemArg&);
-  template <Op> void storeOp(const MemArg&);
+  template <Op>
+  void loadOp(const MemArg&);
+  template <Op>
+  void storeOp(const MemArg&);
   // --- atomics (atomics.h) ------------------------------------------------------------------------------------------
   Address atomicAddress(const MemArg& arg, uint32_t bytes);
   void zeroExtend(uint32_t bytes, Gpr r);
-  template <Op> void atomicOp(const MemArg&);
+  template <Op>
+  void atomicOp(const MemArg&);
 
   // --- control (control.cc) -----------------------------------------------------------------------------------------
   bool hasVector(std::span<const ValType> types) const;
-  void placeResults(const Ctl& c);           // the values a branch to c carries, from the top of the stack; pops nothing
+  void placeResults(const Ctl& c);  // the values a branch to c carries, from the top of the stack; pops nothing
   void placeOne(const Operand& o, uint32_t position);
   void pushResults(std::span<const ValType> types);  // as found at a label
-  void arrive(Label& label);                 // meets the label's facts, or weakens them
+  void arrive(Label& label);                         // meets the label's facts, or weakens them
   void resetRegisters() {
     freeGpr_ = tempGprs_;
     freeXmm_ = tempXmms_;
   }
-  Cond popCondition();                       // pops an i32, leaves its truth in the flags
+  Cond popCondition();  // pops an i32, leaves its truth in the flags
   bool needsOwnEdge(const Ctl& c) const;
   void safepoint();
   bool isReturnLabel(uint32_t depth) const { return depth + 1 == decoder_->controlDepth(); }
 
   // --- calls (calls.cc) ---------------------------------------------------------------------------------------------
-  void beforeCall(uint32_t from);            // everything that a call destroys is in the frame; entries from `from` up are arguments
+  void beforeCall(
+      uint32_t from);  // everything that a call destroys is in the frame; entries from `from` up are arguments
   void afterCall();
-  void emitArguments(uint32_t type, bool tail);   // pops them
+  void emitArguments(uint32_t type, bool tail);  // pops them
   void pushCallResults(const frontend::FuncType& type);
   void emitReturn();
   void epilogue();
-  void leaveFrame(uint32_t calleeType);   // of a tail call: the callee's arguments stand where ours did
-  void holdFuncRef();                        // pops a reference into rax
-  void tableFuncRef(uint32_t table);         // pops the index; the element, not null, is in rax
-  void checkSignature(uint32_t type);        // of the VMFuncRef in rax
-  void callHeld(uint32_t type, bool tail);   // the VMFuncRef in rax
+  void leaveFrame(uint32_t calleeType);     // of a tail call: the callee's arguments stand where ours did
+  void holdFuncRef();                       // pops a reference into rax
+  void tableFuncRef(uint32_t table);        // pops the index; the element, not null, is in rax
+  void checkSignature(uint32_t type);       // of the VMFuncRef in rax
+  void callHeld(uint32_t type, bool tail);  // the VMFuncRef in rax
   void pushBuiltinResult(bool is64);
   void callImport(uint32_t function, uint32_t type, bool tail);
-  // A builtin: the context, then `immediate` if given, then the top `operands` stack entries, which it pops. The result is in rax.
+  // A builtin: the context, then `immediate` if given, then the top `operands` stack entries, which it pops. The result
+  // is in rax.
   void callBuiltin(size_t offset, const uint64_t* immediate, unsigned operands);
   void callBuiltin(size_t offset, uint64_t immediate, unsigned operands) { callBuiltin(offset, &immediate, operands); }
 
   // --- exceptions (exceptions.cc) -----------------------------------------------------------------------------------
-  void throwHeld();                          // the exception in rax
+  void throwHeld();  // the exception in rax
   void enterScope(Label& label);
-  void changeScope(uint32_t scope);          // from here on
-  void enterHandler();                       // the frame as it should be, the exception in rax
+  void changeScope(uint32_t scope);  // from here on
+  void enterHandler();               // the frame as it should be, the exception in rax
   void copyPayload(size_t i, uint32_t position);
   void loadPayload(size_t i, Type type, Xmm dst);
   uint32_t meetHandler(Label& label);
-  void placePads(const Label& label);        // the label is bound here
+  void placePads(const Label& label);  // the label is bound here
   void beginCatch(Ctl& c, uint32_t tagSlot, std::span<const ValType> values, bool fallthrough);
   void emitLandingPads();
   void emitHandlerTable();
@@ -521,7 +559,7 @@ class Compiler : public frontend::NullSink {
   };
   struct StructLayout {
     std::vector<FieldPlace> fields;
-    uint32_t size = 0;         // 0: not made yet
+    uint32_t size = 0;  // 0: not made yet
   };
   abi::Storage storageOf(ValType type) const;
   abi::Storage elementOf(uint32_t type) const { return storageOf(module_.types[type].fields[0].type); }
@@ -530,14 +568,14 @@ class Compiler : public frontend::NullSink {
   void allocateArray(Gpr dst, Gpr base, uint32_t type, Gpr length);
   void addAllocation(Gpr dst, int32_t bytes);
   void writeTypeId(Gpr base, uint32_t type);
-  void emitAllocations();      // their out-of-line parts
+  void emitAllocations();  // their out-of-line parts
   void holdValue(Operand& o);
   void storeField(const Mem& at, abi::Storage s, const Operand& o);
   void repeatValue(Xmm x, abi::Storage s, Operand& value);
   void fillElements(Gpr base, Gpr n, abi::Storage s, Operand& value);
   void loadField(const Mem& at, abi::Storage s, Extend extend);
   bool isZero(const Operand& o) const;
-  void nullCheck(Gpr r, TrapReason reason);   // of a reference of 32 bits
+  void nullCheck(Gpr r, TrapReason reason);  // of a reference of 32 bits
   Mem elementAt(Operand& array, Operand& index, abi::Storage s);
   void pushNewArray();
   // --- tests of types (casts.cc) ------------------------------------------------------------------------------------
@@ -556,7 +594,7 @@ class Compiler : public frontend::NullSink {
   // --- fuel (fuel.cc) -----------------------------------------------------------------------------------------------
   void countInstruction();
   void openFuelBlock();
-  void endFuelBlock() { fuelOpen_ = false; }   // what follows may be reached another way, or this may go elsewhere
+  void endFuelBlock() { fuelOpen_ = false; }  // what follows may be reached another way, or this may go elsewhere
   FuelMark fuelMark() const {
     return fuelOpen_ ? FuelMark{static_cast<uint32_t>(fuelBlocks_.size()) - 1, fuelBlocks_.back().cost} : FuelMark{};
   }
@@ -569,7 +607,7 @@ class Compiler : public frontend::NullSink {
     as_.emit8(static_cast<uint8_t>(reason));
   }
   void trapIf(Cond cond, TrapReason reason);
-  void trapOnStatus();         // eax != 0: its value is the reason
+  void trapOnStatus();  // eax != 0: its value is the reason
   void emitOutOfLine();
   void refuse(const char* feature);
   void notePosition();
@@ -585,7 +623,7 @@ class Compiler : public frontend::NullSink {
     FuelMark fuel;
   };
   struct FuelBlock {
-    int32_t costAt;            // position of the imm32
+    int32_t costAt;  // position of the imm32
     uint32_t cost;
     x64::Label label;
     uint64_t position;
@@ -601,7 +639,7 @@ class Compiler : public frontend::NullSink {
     x64::Label label;
     x64::Label back;
     Gpr dst;
-    int32_t bytes;             // -1: dst has the cursor as it would be
+    int32_t bytes;  // -1: dst has the cursor as it would be
     uint64_t position;
     FuelMark fuel;
   };
@@ -616,12 +654,12 @@ class Compiler : public frontend::NullSink {
     std::vector<abi::Clause> clauses;
   };
   struct LandingPad {
-    uint32_t scope = 0, clause = 0;          // whose handler it is
-    std::span<const ValType> values;         // from the payload
-    bool withReference = false;              // the exception itself is the last value
-    uint32_t base = 0;                       // of the label: operand stack height
-    uint32_t loads = 0;                      // pins, as in PinFacts
-    int32_t target = 0;                      // position of the label
+    uint32_t scope = 0, clause = 0;   // whose handler it is
+    std::span<const ValType> values;  // from the payload
+    bool withReference = false;       // the exception itself is the last value
+    uint32_t base = 0;                // of the label: operand stack height
+    uint32_t loads = 0;               // pins, as in PinFacts
+    int32_t target = 0;               // position of the label
     uint32_t next = kNone32;
   };
 
@@ -637,19 +675,19 @@ class Compiler : public frontend::NullSink {
   Operand* top_ = nullptr;
   Operand* stackEnd_ = nullptr;
   std::vector<Operand> stack_;
-  uint32_t localRefs_ = 0;          // stack entries of kind Local
+  uint32_t localRefs_ = 0;  // stack entries of kind Local
   RegSet freeGpr_ = 0, freeXmm_ = 0;
   RegSet tempGprs_ = 0, tempXmms_ = 0;
 
   uint32_t function_ = 0;
   uint32_t loopCursor_ = 0;
-  uint64_t bodyStart_ = 0;          // module offset of the first instruction
-  int32_t slotBase_ = 0;            // rbp-relative; operand slots lie below
+  uint64_t bodyStart_ = 0;  // module offset of the first instruction
+  int32_t slotBase_ = 0;    // rbp-relative; operand slots lie below
   uint32_t slotSize_ = 8;
   uint32_t maxSlots_ = 0;
-  uint32_t resultsArea_ = 0;        // bytes for the memory results of callees
-  int32_t frameSizeAt_ = 0;         // position of the imm32 in `sub rsp, imm32`
-  int32_t handlerTableAt_ = 0;      // position of the displacement that says where the handler table is
+  uint32_t resultsArea_ = 0;    // bytes for the memory results of callees
+  int32_t frameSizeAt_ = 0;     // position of the imm32 in `sub rsp, imm32`
+  int32_t handlerTableAt_ = 0;  // position of the displacement that says where the handler table is
   uint32_t scope_ = abi::kNoScope;
   bool hasStackCheck_ = true;
   bool hasResultsPointer_ = false;
@@ -657,22 +695,22 @@ class Compiler : public frontend::NullSink {
   bool believeScan_ = true;
   bool scanMissed_ = false;
   bool recordPositions_ = false;
-  bool noteInstructions_ = false;   // for positions or for fuel
+  bool noteInstructions_ = false;  // for positions or for fuel
   const char* unsupported_ = nullptr;
 
   std::vector<CallSite> callSites_;
   std::vector<Position> positions_;
   std::vector<OutOfLineTrap> traps_;
   std::vector<FuelBlock> fuelBlocks_;
-  bool fuelOpen_ = false;           // the last of them goes on
+  bool fuelOpen_ = false;  // the last of them goes on
   std::vector<OutOfLineSafepoint> safepoints_;
   std::vector<OutOfLineAllocation> allocations_;
-  std::vector<StructLayout> structs_;   // by type index
+  std::vector<StructLayout> structs_;  // by type index
   std::vector<PooledConstant> constants_;
   std::vector<HandlerScope> scopes_;
   std::vector<abi::ScopeChange> scopeChanges_;
   std::vector<LandingPad> pads_;
-  std::vector<int32_t> framePatches_;   // displacements to become minus the frame's size
+  std::vector<int32_t> framePatches_;  // displacements to become minus the frame's size
 };
 
 }  // namespace wattle::compile::baseline

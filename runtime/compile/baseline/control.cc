@@ -98,9 +98,9 @@ void Compiler::block(Ctl& c) {
   c.label.base = height() - n;
 }
 
-// What back edges will have to conform to. Without calls nothing in the loop invalidates a pin: have all in registers, and never write slots
-// back. With calls, only what the loop writes is like that; what it does not write is saved once, here, and never again, and what it does
-// not even read need not be in its register.
+// What back edges will have to conform to. Without calls nothing in the loop invalidates a pin: have all in registers,
+// and never write slots back. With calls, only what the loop writes is like that; what it does not write is saved once,
+// here, and never again, and what it does not even read need not be in its register.
 void Compiler::chooseLoopFacts(const Prescan::Loop& loop) {
   for (uint32_t p = homes_.volatilePins(); p; p &= p - 1) {
     const uint32_t local = homes_.localOfPin(lowest(p)), fact = 1u << lowest(p);
@@ -147,7 +147,7 @@ void Compiler::ifOp(Ctl& c) {
   spillAll(from);
   c.label.base = height() - n;
   for (uint32_t i = c.label.base; i < height(); ++i) {
-    if (stack_[i].where == Where::Const) spill(stack_[i], i);   // both arms find their parameters in slots
+    if (stack_[i].where == Where::Const) spill(stack_[i], i);  // both arms find their parameters in slots
   }
   push(condition);
   localRefs_ += condition.where == Where::Local;
@@ -186,24 +186,30 @@ void Compiler::end(Ctl& c, bool fallthrough) {
   }
   if (c.kind == frontend::ControlKind::Loop) {
     if (!fallthrough) truncate(c.label.base), resetRegisters();
-    return;   // branches go to the header; what falls through is on the stack as it is
+    return;  // branches go to the header; what falls through is on the stack as it is
   }
   // A block that nothing branches to goes on behind its end.
-  if (c.kind != frontend::ControlKind::Block || !fallthrough || c.label.target.used() || c.label.pads != kNone32) endFuelBlock();
-  const bool openElse = c.kind == frontend::ControlKind::If;   // no else: the second arm passes the parameters through
+  if (c.kind != frontend::ControlKind::Block || !fallthrough || c.label.target.used() || c.label.pads != kNone32)
+    endFuelBlock();
+  const bool openElse = c.kind == frontend::ControlKind::If;  // no else: the second arm passes the parameters through
   if (openElse) {
     bool jumped = false;
     if (fallthrough) {
       placeResults(c);
       if (c.params.empty()) {
-        // Both arms meet here. The edge from the `if` has its code behind it, so its facts stand as those of a first arrival.
+        // Both arms meet here. The edge from the `if` has its code behind it, so its facts stand as those of a first
+        // arrival.
         Label merged = c.label;
-        if (!merged.hasFacts) merged.facts = c.label.elseFacts, merged.hasFacts = true;
+        if (!merged.hasFacts)
+          merged.facts = c.label.elseFacts, merged.hasFacts = true;
         else {
           uint32_t all = homes_.volatilePins();
-          uint32_t lost = all & ~((merged.facts.valid & c.label.elseFacts.valid) | (merged.facts.clean & c.label.elseFacts.clean));
-          if (lost) jumped = true;   // needs code on the edge: give it its own arm
-          else merged.facts.valid &= c.label.elseFacts.valid, merged.facts.clean &= c.label.elseFacts.clean;
+          uint32_t lost =
+              all & ~((merged.facts.valid & c.label.elseFacts.valid) | (merged.facts.clean & c.label.elseFacts.clean));
+          if (lost)
+            jumped = true;  // needs code on the edge: give it its own arm
+          else
+            merged.facts.valid &= c.label.elseFacts.valid, merged.facts.clean &= c.label.elseFacts.clean;
         }
         if (!jumped) {
           c.label.facts = merged.facts;
@@ -234,10 +240,12 @@ void Compiler::end(Ctl& c, bool fallthrough) {
   }
   truncate(c.label.base);
   resetRegisters();
-  if (c.kind == frontend::ControlKind::Try || c.kind == frontend::ControlKind::TryTable) changeScope(scopes_[c.label.scope].parent);
-  if (!c.label.hasFacts) return;   // nothing arrives: dead from here on
+  if (c.kind == frontend::ControlKind::Try || c.kind == frontend::ControlKind::TryTable)
+    changeScope(scopes_[c.label.scope].parent);
+  if (!c.label.hasFacts) return;  // nothing arrives: dead from here on
   as_.bind(c.label.target);
-  if (c.label.pads != kNone32) [[unlikely]] placePads(c.label);
+  if (c.label.pads != kNone32) [[unlikely]]
+    placePads(c.label);
   facts_ = c.label.facts;
   pushResults(c.results);
 }
@@ -278,7 +286,8 @@ void Compiler::brIf(uint32_t depth) {
   Ctl& c = decoder_->control(depth);
   Operand condition = pop();
   if (c.labelTypes().size() == 1) {
-    // The value goes to its place on both ways; the condition must not be in that register, and flags are kept by moves.
+    // The value goes to its place on both ways; the condition must not be in that register, and flags are kept by
+    // moves.
     if (condition.where == Where::Gpr && condition.gpr() == Gpr::rax && !isFloat(top_[-1].type)) {
       as_.test(w32, Gpr::rax, Gpr::rax);
       freeReg(Gpr::rax);

@@ -1,12 +1,12 @@
 // Exceptions: try_table, throw, throw_ref, and the legacy try, catch, catch_all, delegate, rethrow.
 //
 // A try costs nothing until something is thrown: entering and leaving it emits no code but what any block does. What is
-// kept is a table (abi/handlers.h) behind the function's code. Since code is emitted in the order of the body, the scope
-// that code is in is noted as a list of changes by position, and comes out sorted.
+// kept is a table (abi/handlers.h) behind the function's code. Since code is emitted in the order of the body, the
+// scope that code is in is noted as a list of changes by position, and comes out sorted.
 //
-// Every place that may throw is a call. There all volatile pins are in their slots, what the operand stack held when the
-// try was entered is in slots since then, and callee-saved pins are restored by the unwinder. So at any handler the state
-// is the same: volatile pins invalid and clean, the exception in rax.
+// Every place that may throw is a call. There all volatile pins are in their slots, what the operand stack held when
+// the try was entered is in slots since then, and callee-saved pins are restored by the unwinder. So at any handler the
+// state is the same: volatile pins invalid and clean, the exception in rax.
 //
 // Handlers. A legacy catch arm is its own handler; it keeps the exception in a slot below its operands, for rethrow. A
 // try_table clause gets a landing pad out of line, which places the label's values and jumps. The label's facts are met
@@ -80,14 +80,16 @@ void Compiler::enterScope(Label& label) {
 void Compiler::changeScope(uint32_t scope) {
   scope_ = scope;
   const uint32_t here = static_cast<uint32_t>(as_.pos());
-  if (!scopeChanges_.empty() && scopeChanges_.back().position == here) scopeChanges_.back().scope = scope;
-  else scopeChanges_.push_back({here, scope});
+  if (!scopeChanges_.empty() && scopeChanges_.back().position == here)
+    scopeChanges_.back().scope = scope;
+  else
+    scopeChanges_.push_back({here, scope});
 }
 
 // --- handlers ------------------------------------------------------------------------------------------------------
 
 void Compiler::enterHandler() {
-  as_.lea(w64, Gpr::rsp, Mem(Gpr::rbp, -0x7fffffff));   // patched when the frame's size is known
+  as_.lea(w64, Gpr::rsp, Mem(Gpr::rbp, -0x7fffffff));  // patched when the frame's size is known
   framePatches_.push_back(as_.pos() - 4);
   as_.mov(w64, kContext, Mem(Gpr::rbp, kContextSlot));
   if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
@@ -105,9 +107,12 @@ void Compiler::copyPayload(size_t i, uint32_t position) {
 }
 
 void Compiler::loadPayload(size_t i, Type type, Xmm dst) {
-  if (type == Type::F32) as_.movss(dst, payload(i));
-  else if (type == Type::F64) as_.movsd(dst, payload(i));
-  else as_.movups(dst, payload(i));
+  if (type == Type::F32)
+    as_.movss(dst, payload(i));
+  else if (type == Type::F64)
+    as_.movsd(dst, payload(i));
+  else
+    as_.movups(dst, payload(i));
 }
 
 // --- try_table -----------------------------------------------------------------------------------------------------
@@ -116,7 +121,7 @@ void Compiler::tryTable(Ctl& c, std::span<const CatchClause> clauses) {
   block(c);
   enterScope(c.label);
   for (const CatchClause& clause : clauses) {
-    Ctl& target = decoder_->control(clause.depth + 1);   // the try_table itself does not count
+    Ctl& target = decoder_->control(clause.depth + 1);  // the try_table itself does not count
     const bool hasTag = clause.kind == CatchClause::Kind::Catch || clause.kind == CatchClause::Kind::CatchRef;
     LandingPad pad;
     pad.scope = c.label.scope;
@@ -125,7 +130,7 @@ void Compiler::tryTable(Ctl& c, std::span<const CatchClause> clauses) {
     if (hasTag) pad.values = module_.tagType(clause.tag).params;
     pad.base = target.label.base;
     const size_t n = pad.values.size() + pad.withReference;
-    if (n > 1) slotMem(pad.base + static_cast<uint32_t>(n) - 1);   // so that the frame has these slots
+    if (n > 1) slotMem(pad.base + static_cast<uint32_t>(n) - 1);  // so that the frame has these slots
     if (!isReturnLabel(clause.depth + 1)) pad.loads = meetHandler(target.label);
     if (target.label.target.bound()) {
       pad.target = target.label.target.pos;
@@ -147,7 +152,7 @@ uint32_t Compiler::meetHandler(Label& label) {
     return 0;
   }
   if (label.target.bound()) return label.facts.valid;
-  const uint32_t loads = all & ~label.facts.clean;   // what it has only in registers
+  const uint32_t loads = all & ~label.facts.clean;  // what it has only in registers
   label.facts.valid &= loads;
   return loads;
 }
@@ -164,8 +169,10 @@ void Compiler::emitLandingPads() {
     if (pad.values.size() + pad.withReference == 1) {
       if (!pad.withReference) {
         const Type type = typeOf(pad.values[0]);
-        if (isFloat(type)) loadPayload(0, type, Xmm::xmm0);
-        else as_.mov(widthOf(type), Gpr::rax, payload(0));
+        if (isFloat(type))
+          loadPayload(0, type, Xmm::xmm0);
+        else
+          as_.mov(widthOf(type), Gpr::rax, payload(0));
       }
     } else {
       for (size_t i = 0; i < pad.values.size(); ++i) copyPayload(i, pad.base + static_cast<uint32_t>(i));
@@ -222,8 +229,8 @@ void Compiler::catchOp(Ctl& c, uint32_t tag, bool fallthrough) {
 
 void Compiler::catchAll(Ctl& c, bool fallthrough) { beginCatch(c, abi::kAnyTag, {}, fallthrough); }
 
-// What is thrown in the try goes on as if it were thrown in the block that `depth` names: to the clauses of the first try
-// there or outside of it whose body (not: whose catch arm) this is in.
+// What is thrown in the try goes on as if it were thrown in the block that `depth` names: to the clauses of the first
+// try there or outside of it whose body (not: whose catch arm) this is in.
 void Compiler::delegate(Ctl& c, uint32_t depth, bool fallthrough) {
   HandlerScope& scope = scopes_[c.label.scope];
   const uint32_t outer = scope.parent;
@@ -241,7 +248,7 @@ void Compiler::delegate(Ctl& c, uint32_t depth, bool fallthrough) {
 // --- the table -----------------------------------------------------------------------------------------------------
 
 void Compiler::emitHandlerTable() {
-  if (scopes_.empty() || !scan_.hasTry()) return;   // no place in the prologue: scanMissed
+  if (scopes_.empty() || !scan_.hasTry()) return;  // no place in the prologue: scanMissed
   size_t clauses = 0;
   for (const HandlerScope& s : scopes_) clauses += s.clauses.size();
   as_.ensure(64 + scopeChanges_.size() * 8 + scopes_.size() * 8 + clauses * 8);

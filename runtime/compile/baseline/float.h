@@ -14,12 +14,15 @@ void Compiler::binaryFloat(Type type, bool commutative, F&& emit) {
   Xmm ra = useXmm(a);
   Xmm rb = kFloatScratch;
   const bool fromPool = b.isConst() && b.value != 0;
-  const bool fromMemory = inMemory(b) && type != Type::V128;   // packed operands would have to be aligned
+  const bool fromMemory = inMemory(b) && type != Type::V128;  // packed operands would have to be aligned
   if (!fromPool && !fromMemory) rb = useXmm(b);
   Xmm dst = target != kNone ? static_cast<Xmm>(target) : a.where == Where::Xmm ? ra : allocXmm();
-  if (fromPool) emit(dst, ra, pooled(static_cast<uint64_t>(b.value), 0, false));
-  else if (fromMemory) emit(dst, ra, memOf(b));
-  else emit(dst, ra, rb);
+  if (fromPool)
+    emit(dst, ra, pooled(static_cast<uint64_t>(b.value), 0, false));
+  else if (fromMemory)
+    emit(dst, ra, memOf(b));
+  else
+    emit(dst, ra, rb);
   if (dst != ra) release(a);
   release(b);
   pushXmm(type, dst);
@@ -52,8 +55,10 @@ void Compiler::minMax(Type type) {
   wide ? as_.addsd(dst, dst, rb) : as_.addss(dst, dst, rb);
   x64::ShortJump done2 = as_.jmpShort();
   as_.bind(different);
-  if (isMin) wide ? as_.minsd(dst, dst, rb) : as_.minss(dst, dst, rb);
-  else wide ? as_.maxsd(dst, dst, rb) : as_.maxss(dst, dst, rb);
+  if (isMin)
+    wide ? as_.minsd(dst, dst, rb) : as_.minss(dst, dst, rb);
+  else
+    wide ? as_.maxsd(dst, dst, rb) : as_.maxss(dst, dst, rb);
   as_.bind(done1);
   as_.bind(done2);
   release(b);
@@ -67,9 +72,12 @@ inline void Compiler::compareFloat(Type type, Cond cond, bool swap) {
   Xmm ra = useXmm(a);
   const bool wide = type == Type::F64;
   auto emit = [&](auto&& rhs) { wide ? as_.ucomisd(ra, rhs) : as_.ucomiss(ra, rhs); };
-  if (b.isConst() && b.value != 0) emit(pooled(static_cast<uint64_t>(b.value), 0, false));
-  else if (inMemory(b)) emit(memOf(b));
-  else emit(useXmm(b));
+  if (b.isConst() && b.value != 0)
+    emit(pooled(static_cast<uint64_t>(b.value), 0, false));
+  else if (inMemory(b))
+    emit(memOf(b));
+  else
+    emit(useXmm(b));
   release(a);
   release(b);
   pushCondition(cond);
@@ -79,8 +87,10 @@ inline void Compiler::compareFloatEquality(Type type, bool negated) {
   Operand b = pop(), a = pop();
   Xmm rb = useXmm(b), ra = useXmm(a);
   uint8_t predicate = negated ? 4 : 0;
-  if (type == Type::F64) as_.cmpsd(kFloatScratch, ra, rb, predicate);
-  else as_.cmpss(kFloatScratch, ra, rb, predicate);
+  if (type == Type::F64)
+    as_.cmpsd(kFloatScratch, ra, rb, predicate);
+  else
+    as_.cmpss(kFloatScratch, ra, rb, predicate);
   release(a);
   release(b);
   Gpr dst = resultGpr(targetPin(false));
@@ -155,7 +165,8 @@ inline void Compiler::convertToFloat(Type from, Type to, bool isSigned) {
   pushXmm(to, dst);
 }
 
-// Truncation towards zero; out of range it traps or saturates. The processor's 64-bit conversion gives INT64_MIN for what it cannot do.
+// Truncation towards zero; out of range it traps or saturates. The processor's 64-bit conversion gives INT64_MIN for
+// what it cannot do.
 inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturating) {
   const bool wide = from == Type::F64;
   Operand a = pop();
@@ -169,15 +180,17 @@ inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturatin
   int goods = 0;
   if (to == Type::I32) {
     convert(src);
-    if (isSigned) as_.movsxd(kScratch, dst);
-    else as_.mov(w32, kScratch, dst);
+    if (isSigned)
+      as_.movsxd(kScratch, dst);
+    else
+      as_.mov(w32, kScratch, dst);
     as_.cmp(w64, kScratch, dst);
     good[goods++] = as_.jccShort(Cond::e);
   } else if (isSigned) {
     convert(src);
-    as_.cmp(w64, dst, 1);          // overflows for INT64_MIN only
+    as_.cmp(w64, dst, 1);  // overflows for INT64_MIN only
     good[goods++] = as_.jccShort(Cond::no);
-    if (!saturating) {             // which is right for -2^63 itself
+    if (!saturating) {  // which is right for -2^63 itself
       loadFloatBits(kFloatScratch, from, two63 | (wide ? 1ull << 63 : 1ull << 31));
       compare(src, kFloatScratch);
       x64::ShortJump nan = as_.jccShort(Cond::p);
@@ -187,7 +200,7 @@ inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturatin
   } else {
     loadFloatBits(kFloatScratch, from, two63);
     compare(src, kFloatScratch);
-    x64::ShortJump large = as_.jccShort(Cond::ae);   // also when... no: unordered sets the carry
+    x64::ShortJump large = as_.jccShort(Cond::ae);  // also when... no: unordered sets the carry
     convert(src);
     as_.test(w64, dst, dst);
     good[goods++] = as_.jccShort(Cond::ns);
@@ -208,7 +221,8 @@ inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturatin
     trapIf(Cond::p, TrapReason::InvalidConversion);
     trapHere(TrapReason::IntegerOverflow);
   } else {
-    const uint64_t maximum = to == Type::I32 ? (isSigned ? INT32_MAX : UINT32_MAX) : (isSigned ? INT64_MAX : UINT64_MAX);
+    const uint64_t maximum =
+        to == Type::I32 ? (isSigned ? INT32_MAX : UINT32_MAX) : (isSigned ? INT64_MAX : UINT64_MAX);
     const uint64_t minimum = !isSigned ? 0 : to == Type::I32 ? 0x80000000ull : 1ull << 63;
     as_.movImm32(dst, 0);
     x64::ShortJump nan = as_.jccShort(Cond::p);
@@ -221,7 +235,7 @@ inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturatin
     as_.bind(negative);
   }
   for (int i = 0; i < goods; ++i) as_.bind(good[i]);
-  if (w == w32) as_.mov(w32, dst, dst);   // the upper half is clear again
+  if (w == w32) as_.mov(w32, dst, dst);  // the upper half is clear again
   release(a);
   pushGpr(to, dst);
 }

@@ -20,8 +20,8 @@ inline constexpr int32_t kFrameTop = -40;
 
 struct ResultPlace {
   enum Where : uint8_t { Integer, Float, Memory } where = Integer;
-  uint8_t reg = 0;        // rax or rdx; xmm0 or xmm1
-  uint32_t offset = 0;    // Memory: in the results area
+  uint8_t reg = 0;      // rax or rdx; xmm0 or xmm1
+  uint32_t offset = 0;  // Memory: in the results area
 };
 
 // Walks the results of a signature in order.
@@ -34,8 +34,8 @@ class ResultPlaces {
     integers_ = floats_ = memory_ = index_ = 0;
   }
   ResultPlace next(frontend::ValType t) { return count(t); }
-  uint32_t inMemory = 0;   // how many are in the results area
-  uint32_t area = 0;       // its size in bytes
+  uint32_t inMemory = 0;  // how many are in the results area
+  uint32_t area = 0;      // its size in bytes
 
  private:
   ResultPlace count(frontend::ValType t) {
@@ -56,7 +56,7 @@ class ResultPlaces {
 struct ArgumentPlace {
   enum Where : uint8_t { Integer, Float, Stack } where = Integer;
   uint8_t reg = 0;
-  uint32_t offset = 0;     // Stack: from the first stack argument
+  uint32_t offset = 0;  // Stack: from the first stack argument
   Gpr gpr() const { return static_cast<Gpr>(reg); }
   Xmm xmm() const { return static_cast<Xmm>(reg); }
 };
@@ -75,7 +75,7 @@ class ArgumentPlaces {
     stack_ += type == Type::V128 ? 16 : 8;
     return {ArgumentPlace::Stack, 0, at};
   }
-  uint32_t stackBytes() const { return (stack_ + 15) & ~15u; }   // of those seen so far
+  uint32_t stackBytes() const { return (stack_ + 15) & ~15u; }  // of those seen so far
   static uint32_t stackBytes(const frontend::FuncType& type) {
     ArgumentPlaces places(type);
     for (auto t : type.params) places.next(t);
@@ -89,8 +89,8 @@ class ArgumentPlaces {
 // What a call of a signature needs to know, worked out once per module and type.
 struct CallShape {
   std::vector<ArgumentPlace> arguments;
-  uint32_t stackBytes = 0;         // of the argument area
-  uint32_t resultsArea = 0;        // bytes of the results area; 0: all results in registers
+  uint32_t stackBytes = 0;   // of the argument area
+  uint32_t resultsArea = 0;  // bytes of the results area; 0: all results in registers
   CallShape() = default;
   explicit CallShape(const frontend::FuncType& type) {
     ArgumentPlaces places(type);
@@ -121,7 +121,7 @@ class ParallelMoves {
       for (RegSet p = pending_; p; p &= p - 1) {
         if (readers_[lowest(p)] == 0) ready |= 1u << lowest(p);
       }
-      if (!ready) {                          // only cycles are left
+      if (!ready) {  // only cycles are left
         unsigned first = lowest(pending_);
         copy(as, scratch, static_cast<Reg>(first));
         for (RegSet p = pending_; p; p &= p - 1) {
@@ -141,9 +141,13 @@ class ParallelMoves {
 
  private:
   template <class Assembler>
-  static void copy(Assembler& as, Gpr dst, Gpr src) { as.mov(x64::w64, dst, src); }
+  static void copy(Assembler& as, Gpr dst, Gpr src) {
+    as.mov(x64::w64, dst, src);
+  }
   template <class Assembler>
-  static void copy(Assembler& as, Xmm dst, Xmm src) { as.movaps(dst, src); }
+  static void copy(Assembler& as, Xmm dst, Xmm src) {
+    as.movaps(dst, src);
+  }
   uint8_t source_[16] = {};
   uint8_t readers_[16] = {};
   RegSet pending_ = 0;

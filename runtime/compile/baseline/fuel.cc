@@ -1,10 +1,10 @@
 // Fuel: an exact count of the instructions that are executed.
 //
-// Each instruction costs one unit; what only gives structure (block, loop, else, end, and the words of try) costs nothing.
-// Code is charged block by block, where a block is what can only be entered at its start and left at its end: it begins
-// behind a join, a branch or a call, and its first instruction adds the cost of all of it to the store's counter, which
-// runs up to zero. The cost is known when the block ends, and patched in. So one addition to memory and one branch that
-// is never taken pay for a block, wherever it leads.
+// Each instruction costs one unit; what only gives structure (block, loop, else, end, and the words of try) costs
+// nothing. Code is charged block by block, where a block is what can only be entered at its start and left at its end:
+// it begins behind a join, a branch or a call, and its first instruction adds the cost of all of it to the store's
+// counter, which runs up to zero. The cost is known when the block ends, and patched in. So one addition to memory and
+// one branch that is never taken pay for a block, wherever it leads.
 //
 //     mov r11, [r13 + storeContext]
 //     add qword [r11 + fuel], cost
@@ -54,7 +54,7 @@ void Compiler::openFuelBlock() {
   // The block before may have ended in a test that leaves its result in the flags.
   if (height() != 0 && top_[-1].where == Where::Flags) materializeFlags(top_[-1]);
   as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
-  as_.add(w64, Mem(kScratch, kFuel), 0x7fffffff);   // patched when the block's cost is known
+  as_.add(w64, Mem(kScratch, kFuel), 0x7fffffff);  // patched when the block's cost is known
   fuelBlocks_.push_back({as_.pos() - 4, 0, {}, recordPositions_ ? decoder_->instructionOffset() : 0});
   as_.jcc(Cond::g, fuelBlocks_.back().label);
   as_.bind(fuelBlocks_.back().back);

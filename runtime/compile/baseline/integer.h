@@ -31,8 +31,10 @@ void Compiler::binaryAlu() {
   if (target != kNone) {
     Gpr t = static_cast<Gpr>(target);
     if (isPinned(b, t)) {
-      if (commutative) std::swap(a, b);
-      else if (!isPinned(a, t)) target = kNone;   // the target is read after it would be written
+      if (commutative)
+        std::swap(a, b);
+      else if (!isPinned(a, t))
+        target = kNone;  // the target is read after it would be written
     }
   }
   Gpr dst;
@@ -46,8 +48,10 @@ void Compiler::binaryAlu() {
       bool bInReg = b.where == Where::Gpr || (b.where == Where::Local && !inMemory(b));
       if (aInReg && (bInReg || b.fitsImm32())) {
         Gpr ra = use(a);
-        if (bInReg) as_.lea(w, dst, Mem(ra, use(b), 1));
-        else as_.lea(w, dst, Mem(ra, b.imm32()));
+        if (bInReg)
+          as_.lea(w, dst, Mem(ra, use(b), 1));
+        else
+          as_.lea(w, dst, Mem(ra, b.imm32()));
         release(a);
         release(b);
         return pushGpr(type, dst);
@@ -94,8 +98,10 @@ void Compiler::multiply() {
     load(dst, a);
     release(a);
   }
-  if (inMemory(b)) as_.imul(w, dst, memOf(b));
-  else as_.imul(w, dst, use(b));
+  if (inMemory(b))
+    as_.imul(w, dst, memOf(b));
+  else
+    as_.imul(w, dst, use(b));
   release(b);
   pushGpr(type, dst);
 }
@@ -123,9 +129,12 @@ void Compiler::shift() {
   if (!isRotate && ctx_.cpu.has(x64::CpuFeature::bmi2)) {
     Gpr count = use(b);
     auto emit = [&](Gpr dst, const auto& src) {
-      if (op == x64::ShiftOp::shl) as_.shlx(w, dst, src, count);
-      else if (op == x64::ShiftOp::shr) as_.shrx(w, dst, src, count);
-      else as_.sarx(w, dst, src, count);
+      if (op == x64::ShiftOp::shl)
+        as_.shlx(w, dst, src, count);
+      else if (op == x64::ShiftOp::shr)
+        as_.shrx(w, dst, src, count);
+      else
+        as_.sarx(w, dst, src, count);
     };
     if (inMemory(a)) {
       Gpr dst = resultGpr(target);
@@ -178,7 +187,8 @@ void Compiler::divide() {
     return pushGpr(type, dst);
   }
   // The divisor: in a register, neither rax nor rdx. (Releasing the scratch register has no effect: it is no temp.)
-  const bool inPlace = b.where == Where::Gpr ? b.gpr() != Gpr::rax && b.gpr() != Gpr::rdx : b.where == Where::Local && !inMemory(b);
+  const bool inPlace =
+      b.where == Where::Gpr ? b.gpr() != Gpr::rax && b.gpr() != Gpr::rdx : b.where == Where::Local && !inMemory(b);
   if (!inPlace) {
     load(kScratch, b);
     release(b);
@@ -241,8 +251,10 @@ void Compiler::compare(Cond cond) {
     as_.cmp(w, memOf(a), b.imm32());
   } else {
     Gpr ra = use(a);
-    if (b.isConst() && b.value == 0) as_.test(w, ra, ra);
-    else aluOperand(AluOp::cmp, w, ra, b);
+    if (b.isConst() && b.value == 0)
+      as_.test(w, ra, ra);
+    else
+      aluOperand(AluOp::cmp, w, ra, b);
   }
   release(a);
   release(b);
@@ -291,7 +303,8 @@ inline void Compiler::extendUnsigned() {
 template <Type type>
 void Compiler::countLeading() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
-  if (ctx_.cpu.has(x64::CpuFeature::lzcnt)) return unaryInteger<type>([&](Gpr dst, Gpr src) { as_.lzcnt(w, dst, src); });
+  if (ctx_.cpu.has(x64::CpuFeature::lzcnt))
+    return unaryInteger<type>([&](Gpr dst, Gpr src) { as_.lzcnt(w, dst, src); });
   unaryInteger<type>([&](Gpr dst, Gpr src) {
     constexpr int32_t bits = type == Type::I32 ? 32 : 64;
     as_.movImm32(kScratch, 2 * bits - 1);
@@ -315,11 +328,14 @@ void Compiler::countTrailing() {
 template <Type type>
 void Compiler::popcount() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
-  if (ctx_.cpu.has(x64::CpuFeature::popcnt)) return unaryInteger<type>([&](Gpr dst, Gpr src) { as_.popcnt(w, dst, src); });
+  if (ctx_.cpu.has(x64::CpuFeature::popcnt))
+    return unaryInteger<type>([&](Gpr dst, Gpr src) { as_.popcnt(w, dst, src); });
   // Sums of pairs, nibbles, bytes (Hacker's Delight, 5-1).
   Operand a = pop();
   Gpr x = toTemp(a), t = allocGpr();
-  auto mask = [&](uint64_t pattern) { as_.movImm64(kScratch, type == Type::I32 ? static_cast<uint32_t>(pattern) : pattern); };
+  auto mask = [&](uint64_t pattern) {
+    as_.movImm64(kScratch, type == Type::I32 ? static_cast<uint32_t>(pattern) : pattern);
+  };
   as_.mov(w, t, x);
   as_.shr(w, t, 1);
   mask(0x5555555555555555);
@@ -343,7 +359,8 @@ void Compiler::popcount() {
   pushGpr(type, x);
 }
 
-// --- wide arithmetic (proposal): two 64-bit halves, low first ---------------------------------------------------------
+// --- wide arithmetic (proposal): two 64-bit halves, low first
+// ---------------------------------------------------------
 
 inline void Compiler::wideAdd(bool subtract) {
   Operand bHigh = pop(), bLow = pop(), aHigh = pop(), aLow = pop();

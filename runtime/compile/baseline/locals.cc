@@ -24,8 +24,12 @@ void LocalHomes::give(uint32_t local, uint8_t reg, bool isVolatile) {
 void LocalHomes::pinIntegers(bool leaf) {
   uint8_t order[kMaxIntegerPins];
   size_t n = 0;
-  auto addCallee = [&] { for (Gpr r : kCalleeSavedPins) order[n++] = static_cast<uint8_t>(r); };
-  auto addCaller = [&] { for (Gpr r : kCallerSavedPins) order[n++] = static_cast<uint8_t>(r); };
+  auto addCallee = [&] {
+    for (Gpr r : kCalleeSavedPins) order[n++] = static_cast<uint8_t>(r);
+  };
+  auto addCaller = [&] {
+    for (Gpr r : kCallerSavedPins) order[n++] = static_cast<uint8_t>(r);
+  };
   leaf ? (addCaller(), addCallee()) : (addCallee(), addCaller());
   RegSet free = 0;
   for (uint8_t r : order) free |= 1u << r;
@@ -62,7 +66,9 @@ int32_t LocalHomes::assign(std::span<const frontend::ValType> locals, const Pres
     if (uint32_t weight = scan.weight(i)) (isFloat(homes_[i].type) ? floats_ : integers_).push_back({weight, i});
   }
   auto keepBest = [](std::vector<Candidate>& list, size_t limit) {
-    auto better = [](const Candidate& a, const Candidate& b) { return a.weight != b.weight ? a.weight > b.weight : a.local < b.local; };
+    auto better = [](const Candidate& a, const Candidate& b) {
+      return a.weight != b.weight ? a.weight > b.weight : a.local < b.local;
+    };
     if (list.size() > limit) {
       std::nth_element(list.begin(), list.begin() + static_cast<ptrdiff_t>(limit), list.end(), better);
       list.resize(limit);

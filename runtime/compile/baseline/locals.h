@@ -1,13 +1,15 @@
 // Where locals live.
 //
-// Each local has one home for the whole function: a pinned register, or a frame slot. Homes never move, so control flow has no
-// shuffling of locals to do. Registers that callees save (rbx, r12, r15) simply keep their local. The other pins ("volatile": rdi, r8..r10,
-// xmm6..xmm13) have a frame slot as well, since calls destroy them; for each the compiler knows two facts at each point:
+// Each local has one home for the whole function: a pinned register, or a frame slot. Homes never move, so control flow
+// has no shuffling of locals to do. Registers that callees save (rbx, r12, r15) simply keep their local. The other pins
+// ("volatile": rdi, r8..r10, xmm6..xmm13) have a frame slot as well, since calls destroy them; for each the compiler
+// knows two facts at each point:
 //     valid   the register holds the current value
 //     clean   the slot holds the current value              (valid | clean always holds)
-// Writing a local makes it valid and unclean. A call stores those that are unclean and leaves all clean and invalid. Reading an invalid
-// one loads it. At a join the facts are intersected while the label is still unbound, which costs no code on any edge, unless a local would be
-// neither; a loop header fixes them on entry (see control.cc) and back edges conform.
+// Writing a local makes it valid and unclean. A call stores those that are unclean and leaves all clean and invalid.
+// Reading an invalid one loads it. At a join the facts are intersected while the label is still unbound, which costs no
+// code on any edge, unless a local would be neither; a loop header fixes them on entry (see control.cc) and back edges
+// conform.
 #pragma once
 
 #include <cstdint>
@@ -30,10 +32,10 @@ constexpr uint32_t pinBit(bool isFloat, unsigned reg) { return 1u << (reg + (isF
 
 struct LocalHome {
   Type type = Type::I32;
-  uint8_t pin = kNoPin;       // register number
-  bool isVolatile = false;    // the pin does not survive calls
-  bool isUnused = false;      // as the scan says: it has no value
-  int32_t slot = 0;           // rbp-relative; 0 when there is none (callee-saved pin)
+  uint8_t pin = kNoPin;     // register number
+  bool isVolatile = false;  // the pin does not survive calls
+  bool isUnused = false;    // as the scan says: it has no value
+  int32_t slot = 0;         // rbp-relative; 0 when there is none (callee-saved pin)
 };
 
 // Chosen once per function.
@@ -46,7 +48,7 @@ class LocalHomes {
   uint32_t count() const { return static_cast<uint32_t>(homes_.size()); }
   RegSet usedGprPins() const { return gprPins_; }
   RegSet usedXmmPins() const { return xmmPins_; }
-  uint32_t volatilePins() const { return volatilePins_; }      // in PinFacts form
+  uint32_t volatilePins() const { return volatilePins_; }                     // in PinFacts form
   uint32_t localOfPin(unsigned factBit) const { return pinOwner_[factBit]; }  // factBit as in PinFacts
 
  private:

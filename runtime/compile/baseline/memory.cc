@@ -25,8 +25,8 @@ Compiler::Address Compiler::otherAddress(const MemArg& arg, uint32_t accessBytes
   return a;
 }
 
-// index + offset + size <= the memory's size, without wrapping. The result may be based on the scratch register, so the caller
-// uses it at once.
+// index + offset + size <= the memory's size, without wrapping. The result may be based on the scratch register, so the
+// caller uses it at once.
 Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Operand index) {
   Address a;
   const Gpr r = use(index);
@@ -36,7 +36,7 @@ Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Op
   as_.mov(w64, a.extra, Mem(kContext, slot + static_cast<int32_t>(offsetof(abi::VMMemorySlot, memory))));
   uint64_t beyond;
   if (__builtin_add_overflow(arg.offset, static_cast<uint64_t>(bytes), &beyond)) {
-    as_.test(w64, Gpr::rsp, Gpr::rsp);   // never zero
+    as_.test(w64, Gpr::rsp, Gpr::rsp);  // never zero
     trapIf(Cond::ne, TrapReason::MemoryOutOfBounds);
   }
   if (beyond <= INT32_MAX) {

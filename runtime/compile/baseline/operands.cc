@@ -105,9 +105,12 @@ void Compiler::loadFloatBits(Xmm dst, Type type, uint64_t bits) {
 
 void Compiler::load(Xmm dst, const Operand& o) {
   auto fromMemory = [&](const Mem& m) {
-    if (o.type == Type::F32) as_.movss(dst, m);
-    else if (o.type == Type::F64) as_.movsd(dst, m);
-    else as_.movups(dst, m);
+    if (o.type == Type::F32)
+      as_.movss(dst, m);
+    else if (o.type == Type::F64)
+      as_.movsd(dst, m);
+    else
+      as_.movups(dst, m);
   };
   switch (o.where) {
     case Where::Xmm: as_.mov(dst, o.xmm()); break;
@@ -131,7 +134,8 @@ void Compiler::load(Xmm dst, const Operand& o) {
 void Compiler::store(const Mem& dst, const Operand& o) {
   switch (o.where) {
     case Where::Const:
-      if (o.type == Type::V128 || (o.type != Type::F32 && o.type != Type::I32 && o.value != static_cast<int32_t>(o.value))) {
+      if (o.type == Type::V128 ||
+          (o.type != Type::F32 && o.type != Type::I32 && o.value != static_cast<int32_t>(o.value))) {
         as_.movImm64(kScratch, static_cast<uint64_t>(o.value));
         as_.mov(w64, dst, kScratch);
       } else if (o.type == Type::I32 || o.type == Type::F32) {
@@ -171,9 +175,12 @@ void Compiler::store(const Mem& dst, const Operand& o) {
   } else {
     load(r, o);
   }
-  if (o.type == Type::F32) as_.movss(dst, r);
-  else if (o.type == Type::F64) as_.movsd(dst, r);
-  else as_.movups(dst, r);
+  if (o.type == Type::F32)
+    as_.movss(dst, r);
+  else if (o.type == Type::F64)
+    as_.movsd(dst, r);
+  else
+    as_.movups(dst, r);
 }
 
 Xmm Compiler::useXmm(Operand& o) {
@@ -209,10 +216,14 @@ void Compiler::materializeFlags(Operand& o) {
 
 void Compiler::reload(const LocalHome& home) {
   Mem slot(Gpr::rbp, home.slot);
-  if (!isFloat(home.type)) as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), slot);
-  else if (home.type == Type::F32) as_.movss(static_cast<Xmm>(home.pin), slot);
-  else if (home.type == Type::F64) as_.movsd(static_cast<Xmm>(home.pin), slot);
-  else as_.movups(static_cast<Xmm>(home.pin), slot);
+  if (!isFloat(home.type))
+    as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), slot);
+  else if (home.type == Type::F32)
+    as_.movss(static_cast<Xmm>(home.pin), slot);
+  else if (home.type == Type::F64)
+    as_.movsd(static_cast<Xmm>(home.pin), slot);
+  else
+    as_.movups(static_cast<Xmm>(home.pin), slot);
   facts_.valid |= pinBit(isFloat(home.type), home.pin);
 }
 
@@ -222,7 +233,8 @@ void Compiler::save(const LocalHome& home) {
 }
 
 void Compiler::saveVolatilePins() {
-  for (uint32_t dirty = facts_.valid & ~facts_.clean; dirty; dirty &= dirty - 1) save(homes_[homes_.localOfPin(lowest(dirty))]);
+  for (uint32_t dirty = facts_.valid & ~facts_.clean; dirty; dirty &= dirty - 1)
+    save(homes_[homes_.localOfPin(lowest(dirty))]);
 }
 
 void Compiler::materializeLocal(uint32_t local) {
@@ -264,8 +276,10 @@ void Compiler::select(ValType t) {
   }
   Width w = widthOf(type);
   Gpr dst = toTemp(a);
-  if (inMemory(b)) as_.cmov(negate(cond), w, dst, memOf(b));
-  else as_.cmov(negate(cond), w, dst, use(b));
+  if (inMemory(b))
+    as_.cmov(negate(cond), w, dst, memOf(b));
+  else
+    as_.cmov(negate(cond), w, dst, use(b));
   release(b);
   pushGpr(type, dst);
 }

@@ -3,7 +3,6 @@
 
 #include "runtime/compile/baseline/compiler.h"
 
-
 namespace wattle::compile::baseline {
 
 inline void Compiler::load(Gpr dst, const Operand& o) {

@@ -15,8 +15,8 @@ namespace {
 using frontend::Imm;
 using frontend::Op;
 
-// What to do after an opcode. Steady instructions, the bulk of any body, are skipped without a branch on what they are: `lebs` LEBs (at most
-// two), then `bytes` bytes. All others have a step of their own.
+// What to do after an opcode. Steady instructions, the bulk of any body, are skipped without a branch on what they are:
+// `lebs` LEBs (at most two), then `bytes` bytes. All others have a step of their own.
 enum class Step : uint8_t { Steady, MemArg, Open, OpenLoop, End, Table, Select, TryTable, HeapType, BrCast, Bad };
 
 struct Skip {
@@ -25,8 +25,8 @@ struct Skip {
   uint8_t bytes = 0;
   bool isCall = false;
   bool isTailCall = false;
-  bool isLocal = false;    // the LEB is a local's index
-  bool writes = false;     // that local
+  bool isLocal = false;  // the LEB is a local's index
+  bool writes = false;   // that local
 };
 
 constexpr Skip skipOf(Imm imm) {
@@ -87,26 +87,28 @@ constexpr bool mayCall(Op op) {
     default: return false;
   }
 }
-constexpr bool isTailCall(Op op) { return op == Op::ReturnCall || op == Op::ReturnCallIndirect || op == Op::ReturnCallRef; }
+constexpr bool isTailCall(Op op) {
+  return op == Op::ReturnCall || op == Op::ReturnCallIndirect || op == Op::ReturnCallRef;
+}
 
-// What is known of a steady instruction, in the form the main loop wants. Opening a block and its end are steady too: they move the depth, and only
-// the depth at which a loop or the body ends is looked at.
+// What is known of a steady instruction, in the form the main loop wants. Opening a block and its end are steady too:
+// they move the depth, and only the depth at which a loop or the body ends is looked at.
 struct Steady {
-  uint16_t oddMask = 0, oddValue = 0;   // on the opcode and the byte behind it: that makes it odd. All zeros: always
+  uint16_t oddMask = 0, oddValue = 0;  // on the opcode and the byte behind it: that makes it odd. All zeros: always
   uint8_t twoLebs = 0;
-  uint8_t lebMask = 0;                  // 7 if there are LEBs
-  uint8_t fixed = 0;                    // bytes that are no LEBs, the opcode among them
+  uint8_t lebMask = 0;  // 7 if there are LEBs
+  uint8_t fixed = 0;    // bytes that are no LEBs, the opcode among them
   int8_t depth = 0;
 };
 static_assert(sizeof(Steady) == 8);
-constexpr uint8_t kIsLocal = 1, kMemory = 2, kCalls = 4, kTailCalls = 8;   // facts of a steady instruction
+constexpr uint8_t kIsLocal = 1, kMemory = 2, kCalls = 4, kTailCalls = 8;  // facts of a steady instruction
 
 constexpr Steady steadyOf(const Skip& s, bool isBlock) {
   const bool closes = s.step == Step::End && s.lebs == 0;
   if (s.step > Step::MemArg && !isBlock && !closes) return {};
   Steady out{0, 1};
-  if (s.step == Step::MemArg) out.oddMask = out.oddValue = 0x4000;                 // another memory than the first
-  if (isBlock) out.oddMask = 0x7800, out.oddValue = 0x6000;                        // a block type of more than one byte
+  if (s.step == Step::MemArg) out.oddMask = out.oddValue = 0x4000;  // another memory than the first
+  if (isBlock) out.oddMask = 0x7800, out.oddValue = 0x6000;         // a block type of more than one byte
   out.twoLebs = s.lebs == 2;
   out.lebMask = s.lebs ? 7 : 0;
   out.fixed = static_cast<uint8_t>(1 + s.bytes);
@@ -114,8 +116,8 @@ constexpr Steady steadyOf(const Skip& s, bool isBlock) {
   return out;
 }
 constexpr uint8_t factsOf(const Skip& s) {
-  return static_cast<uint8_t>((s.isLocal ? kIsLocal : 0) | (s.step == Step::MemArg ? kMemory : 0) | (s.isCall ? kCalls : 0) |
-                              (s.isTailCall ? kTailCalls : 0));
+  return static_cast<uint8_t>((s.isLocal ? kIsLocal : 0) | (s.step == Step::MemArg ? kMemory : 0) |
+                              (s.isCall ? kCalls : 0) | (s.isTailCall ? kTailCalls : 0));
 }
 
 struct Tables {
@@ -140,7 +142,7 @@ struct Tables {
         prefixed[entry.prefix - 0xfb][entry.code] = skip;
     }
     for (unsigned i = 0; i < 256; ++i) {
-      const bool isBlock = i == frontend::info(Op::Block).code || i == frontend::info(Op::If).code;   // a try is rare
+      const bool isBlock = i == frontend::info(Op::Block).code || i == frontend::info(Op::If).code;  // a try is rare
       steady[i] = steadyOf(single[i], isBlock);
       facts[i] = steady[i].fixed ? factsOf(single[i]) : 0;
     }
@@ -168,12 +170,12 @@ inline void skipLeb(const uint8_t*& p, const uint8_t* end) {
 }  // namespace
 
 void Prescan::skipHeapType(const uint8_t*& p, const uint8_t* end) {
-  if (p < end && *p == 0x62) ++p;                   // exact
+  if (p < end && *p == 0x62) ++p;  // exact
   skipLeb(p, end);
 }
 
 void Prescan::skipType(const uint8_t*& p, const uint8_t* end) {
-  if (p < end && (*p == 0x63 || *p == 0x64)) ++p;   // (ref null ht), (ref ht)
+  if (p < end && (*p == 0x63 || *p == 0x64)) ++p;  // (ref null ht), (ref ht)
   skipHeapType(p, end);
 }
 
@@ -279,7 +281,7 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
 
 // Takes note of uses of locals: each the opcode and the bytes behind it. False at an index of five bytes.
 bool Prescan::noteLocals(std::span<const uint64_t> uses) {
-  const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;   // one more takes what is no local
+  const uint32_t locals = static_cast<uint32_t>(weights_.size()) - 1;  // one more takes what is no local
   uint32_t* weights = weights_.data();
   const uint32_t weight = weight_;
   uint64_t used = 0, written = 0;
@@ -302,24 +304,24 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
 
 // Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
 //
-// The time is the latency from one instruction's address to the next one's: the eight bytes there, beside that what the table says of the
-// opcode, and the first or second byte without a continuation bit, which ends the immediates. No branch depends on the instruction unless it is
-// one of the odd ones; uses of locals are put aside.
+// The time is the latency from one instruction's address to the next one's: the eight bytes there, beside that what the
+// table says of the opcode, and the first or second byte without a continuation bit, which ends the immediates. No
+// branch depends on the instruction unless it is one of the odd ones; uses of locals are put aside.
 const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
-  constexpr ptrdiff_t kAhead = 40;   // more than any steady instruction, and what is read behind it
+  constexpr ptrdiff_t kAhead = 40;  // more than any steady instruction, and what is read behind it
   constexpr size_t kPut = 256;
   uint64_t put[kPut];
   size_t puts = 0;
   const uint8_t* p = start;
   bool done = false;
-  unsigned facts = 0;                 // of all steady instructions so far, or-ed
-  uint32_t depth = depth_, stop = stop_;   // scanOne works on the members
+  unsigned facts = 0;                     // of all steady instructions so far, or-ed
+  uint32_t depth = depth_, stop = stop_;  // scanOne works on the members
   while (end - p > kAhead) {
     uint64_t word;
     std::memcpy(&word, p, 8);
     const Steady& how = kTables.steady[word & 0xff];
     const uint64_t stops = ~word & 0x8080808080808000;
-    const uint64_t last = stops & (stops - how.twoLebs);   // two LEBs: not the first stop, but the next
+    const uint64_t last = stops & (stops - how.twoLebs);  // two LEBs: not the first stop, but the next
     const uint32_t next = depth + static_cast<uint32_t>(int32_t{how.depth});
     if ((word & how.oddMask) == how.oddValue || last == 0 || next == stop || puts == kPut) [[unlikely]] {
       depth_ = depth;

@@ -14,7 +14,8 @@ uint64_t pair(uint32_t low, uint32_t high) { return low | static_cast<uint64_t>(
 void Compiler::globalGet(uint32_t i) {
   const frontend::Global& global = module_.globals[i];
   Type type = typeOf(global.type.type);
-  if (!global.isImport && !global.type.isMutable && type != Type::V128 && global.init.kind == frontend::ConstExpr::Kind::Value) {
+  if (!global.isImport && !global.type.isMutable && type != Type::V128 &&
+      global.init.kind == frontend::ConstExpr::Kind::Value) {
     return push({Where::Const, type, 0, 0, static_cast<int64_t>(global.init.value[0])});
   }
   Mem at = global.isImport ? Mem(kScratch) : Mem(kContext, static_cast<int32_t>(ctx_.layout->ownGlobal(i)));
@@ -26,9 +27,12 @@ void Compiler::globalGet(uint32_t i) {
     return pushGpr(type, dst);
   }
   Xmm dst = resultXmm(target);
-  if (type == Type::F32) as_.movss(dst, at);
-  else if (type == Type::F64) as_.movsd(dst, at);
-  else as_.movups(dst, at);
+  if (type == Type::F32)
+    as_.movss(dst, at);
+  else if (type == Type::F64)
+    as_.movsd(dst, at);
+  else
+    as_.movups(dst, at);
   pushXmm(type, dst);
 }
 
@@ -37,7 +41,7 @@ void Compiler::globalSet(uint32_t i) {
   if (!module_.globals[i].isImport) {
     store(Mem(kContext, static_cast<int32_t>(ctx_.layout->ownGlobal(i))), o);
   } else {
-    Gpr base = allocGpr();   // store() may need the scratch register
+    Gpr base = allocGpr();  // store() may need the scratch register
     as_.mov(w64, base, Mem(kContext, static_cast<int32_t>(ctx_.layout->importedGlobal(i))));
     store(Mem(base), o);
     freeReg(base);
@@ -73,7 +77,7 @@ void Compiler::brOnNull(uint32_t depth, ValType) {
   endFuelBlock();
   Operand o = pop();
   Gpr r = toTemp(o);
-  if (r == Gpr::rax) {   // where the label's value may have to go
+  if (r == Gpr::rax) {  // where the label's value may have to go
     r = allocGpr();
     as_.mov(w64, r, Gpr::rax);
     freeReg(Gpr::rax);

@@ -8,39 +8,41 @@
 
 namespace wattle::compile::baseline {
 
+// clang-format off
 #define WATTLE_LOWER(op, ...) \
   template <>                 \
   inline void Compiler::simple<Op::op>() { __VA_ARGS__; }
+// clang-format on
 
-#define WATTLE_LOWER_INTEGER(P, T)                                            \
-  WATTLE_LOWER(P##Add, binaryAlu<AluOp::add, Type::T, true>())                \
-  WATTLE_LOWER(P##Sub, binaryAlu<AluOp::sub, Type::T, false>())               \
-  WATTLE_LOWER(P##And, binaryAlu<AluOp::and_, Type::T, true>())               \
-  WATTLE_LOWER(P##Or, binaryAlu<AluOp::or_, Type::T, true>())                 \
-  WATTLE_LOWER(P##Xor, binaryAlu<AluOp::xor_, Type::T, true>())               \
-  WATTLE_LOWER(P##Mul, multiply<Type::T>())                                   \
-  WATTLE_LOWER(P##DivS, divide<Type::T, true, false>())                       \
-  WATTLE_LOWER(P##DivU, divide<Type::T, false, false>())                      \
-  WATTLE_LOWER(P##RemS, divide<Type::T, true, true>())                        \
-  WATTLE_LOWER(P##RemU, divide<Type::T, false, true>())                       \
-  WATTLE_LOWER(P##Shl, shift<x64::ShiftOp::shl, Type::T>())                   \
-  WATTLE_LOWER(P##ShrS, shift<x64::ShiftOp::sar, Type::T>())                  \
-  WATTLE_LOWER(P##ShrU, shift<x64::ShiftOp::shr, Type::T>())                  \
-  WATTLE_LOWER(P##Rotl, shift<x64::ShiftOp::rol, Type::T>())                  \
-  WATTLE_LOWER(P##Rotr, shift<x64::ShiftOp::ror, Type::T>())                  \
-  WATTLE_LOWER(P##Clz, countLeading<Type::T>())                               \
-  WATTLE_LOWER(P##Ctz, countTrailing<Type::T>())                              \
-  WATTLE_LOWER(P##Popcnt, popcount<Type::T>())                                \
-  WATTLE_LOWER(P##Eqz, eqz<Type::T>())                                        \
-  WATTLE_LOWER(P##Eq, compare<Type::T>(Cond::e))                              \
-  WATTLE_LOWER(P##Ne, compare<Type::T>(Cond::ne))                             \
-  WATTLE_LOWER(P##LtS, compare<Type::T>(Cond::l))                             \
-  WATTLE_LOWER(P##LtU, compare<Type::T>(Cond::b))                             \
-  WATTLE_LOWER(P##GtS, compare<Type::T>(Cond::g))                             \
-  WATTLE_LOWER(P##GtU, compare<Type::T>(Cond::a))                             \
-  WATTLE_LOWER(P##LeS, compare<Type::T>(Cond::le))                            \
-  WATTLE_LOWER(P##LeU, compare<Type::T>(Cond::be))                            \
-  WATTLE_LOWER(P##GeS, compare<Type::T>(Cond::ge))                            \
+#define WATTLE_LOWER_INTEGER(P, T)                              \
+  WATTLE_LOWER(P##Add, binaryAlu<AluOp::add, Type::T, true>())  \
+  WATTLE_LOWER(P##Sub, binaryAlu<AluOp::sub, Type::T, false>()) \
+  WATTLE_LOWER(P##And, binaryAlu<AluOp::and_, Type::T, true>()) \
+  WATTLE_LOWER(P##Or, binaryAlu<AluOp::or_, Type::T, true>())   \
+  WATTLE_LOWER(P##Xor, binaryAlu<AluOp::xor_, Type::T, true>()) \
+  WATTLE_LOWER(P##Mul, multiply<Type::T>())                     \
+  WATTLE_LOWER(P##DivS, divide<Type::T, true, false>())         \
+  WATTLE_LOWER(P##DivU, divide<Type::T, false, false>())        \
+  WATTLE_LOWER(P##RemS, divide<Type::T, true, true>())          \
+  WATTLE_LOWER(P##RemU, divide<Type::T, false, true>())         \
+  WATTLE_LOWER(P##Shl, shift<x64::ShiftOp::shl, Type::T>())     \
+  WATTLE_LOWER(P##ShrS, shift<x64::ShiftOp::sar, Type::T>())    \
+  WATTLE_LOWER(P##ShrU, shift<x64::ShiftOp::shr, Type::T>())    \
+  WATTLE_LOWER(P##Rotl, shift<x64::ShiftOp::rol, Type::T>())    \
+  WATTLE_LOWER(P##Rotr, shift<x64::ShiftOp::ror, Type::T>())    \
+  WATTLE_LOWER(P##Clz, countLeading<Type::T>())                 \
+  WATTLE_LOWER(P##Ctz, countTrailing<Type::T>())                \
+  WATTLE_LOWER(P##Popcnt, popcount<Type::T>())                  \
+  WATTLE_LOWER(P##Eqz, eqz<Type::T>())                          \
+  WATTLE_LOWER(P##Eq, compare<Type::T>(Cond::e))                \
+  WATTLE_LOWER(P##Ne, compare<Type::T>(Cond::ne))               \
+  WATTLE_LOWER(P##LtS, compare<Type::T>(Cond::l))               \
+  WATTLE_LOWER(P##LtU, compare<Type::T>(Cond::b))               \
+  WATTLE_LOWER(P##GtS, compare<Type::T>(Cond::g))               \
+  WATTLE_LOWER(P##GtU, compare<Type::T>(Cond::a))               \
+  WATTLE_LOWER(P##LeS, compare<Type::T>(Cond::le))              \
+  WATTLE_LOWER(P##LeU, compare<Type::T>(Cond::be))              \
+  WATTLE_LOWER(P##GeS, compare<Type::T>(Cond::ge))              \
   WATTLE_LOWER(P##GeU, compare<Type::T>(Cond::ae))
 WATTLE_LOWER_INTEGER(I32, I32)
 WATTLE_LOWER_INTEGER(I64, I64)
@@ -55,6 +57,7 @@ WATTLE_LOWER(I64Extend8S, unaryInteger<Type::I64>([&](Gpr d, Gpr s) { as_.movsx8
 WATTLE_LOWER(I64Extend16S, unaryInteger<Type::I64>([&](Gpr d, Gpr s) { as_.movsx16(w64, d, s); }))
 WATTLE_LOWER(I64Extend32S, unaryInteger<Type::I64>([&](Gpr d, Gpr s) { as_.movsxd(d, s); }))
 
+// clang-format off
 #define WATTLE_LOWER_FLOAT(P, T, s, SignMask)                                                                          \
   WATTLE_LOWER(P##Add, binaryFloat(Type::T, true, [&](Xmm d, Xmm a, auto&& b) { as_.add##s(d, a, b); }))               \
   WATTLE_LOWER(P##Sub, binaryFloat(Type::T, false, [&](Xmm d, Xmm a, auto&& b) { as_.sub##s(d, a, b); }))              \
@@ -88,6 +91,7 @@ WATTLE_LOWER(I64Extend32S, unaryInteger<Type::I64>([&](Gpr d, Gpr s) { as_.movsx
   WATTLE_LOWER(I32TruncSat##P##U, truncate(Type::T, Type::I32, false, true))                                           \
   WATTLE_LOWER(I64TruncSat##P##S, truncate(Type::T, Type::I64, true, true))                                            \
   WATTLE_LOWER(I64TruncSat##P##U, truncate(Type::T, Type::I64, false, true))
+// clang-format on
 WATTLE_LOWER_FLOAT(F32, F32, ss, 0x8000000080000000ull)
 WATTLE_LOWER_FLOAT(F64, F64, sd, 0x8000000000000000ull)
 #undef WATTLE_LOWER_FLOAT
@@ -104,14 +108,19 @@ WATTLE_LOWER(I64Sub128, wideAdd(true))
 WATTLE_LOWER(I64MulWideS, wideMultiply(true))
 WATTLE_LOWER(I64MulWideU, wideMultiply(false))
 
+// clang-format off
 #define WATTLE_LOWER_MEMORY(op, kind) \
   template <>                         \
   inline void Compiler::memory<Op::op>(const MemArg& arg) { kind<Op::op>(arg); }
 #define WATTLE_LOWER_LOADS(X) \
-  X(I32Load) X(I64Load) X(F32Load) X(F64Load) X(I32Load8S) X(I32Load8U) X(I32Load16S) X(I32Load16U) X(I64Load8S) \
-  X(I64Load8U) X(I64Load16S) X(I64Load16U) X(I64Load32S) X(I64Load32U) X(V128Load)
+  X(I32Load) X(I64Load) X(F32Load) X(F64Load) X(V128Load) \
+  X(I32Load8S) X(I32Load8U) X(I32Load16S) X(I32Load16U) \
+  X(I64Load8S) X(I64Load8U) X(I64Load16S) X(I64Load16U) X(I64Load32S) X(I64Load32U)
+// clang-format off
 #define WATTLE_LOWER_STORES(X) \
   X(I32Store) X(I64Store) X(F32Store) X(F64Store) X(I32Store8) X(I32Store16) X(I64Store8) X(I64Store16) X(I64Store32) X(V128Store)
+// clang-format on
+// clang-format on
 #define WATTLE_LOAD(op) WATTLE_LOWER_MEMORY(op, loadOp)
 #define WATTLE_STORE(op) WATTLE_LOWER_MEMORY(op, storeOp)
 WATTLE_LOWER_LOADS(WATTLE_LOAD)
@@ -123,15 +132,23 @@ WATTLE_LOWER_STORES(WATTLE_STORE)
 
 // What is not listed has no code yet.
 template <Op op>
-void Compiler::simple() { refuse(frontend::name(op).data()); }
-template <Op op>
-void Compiler::lane(uint8_t) { refuse(frontend::name(op).data()); }
-template <Op op>
-void Compiler::memory([[maybe_unused]] const MemArg& arg) {
-  if constexpr (frontend::isAtomic(op)) atomicOp<op>(arg);
-  else refuse(frontend::name(op).data());
+void Compiler::simple() {
+  refuse(frontend::name(op).data());
 }
 template <Op op>
-void Compiler::memoryLane(const MemArg&, uint8_t) { refuse(frontend::name(op).data()); }
+void Compiler::lane(uint8_t) {
+  refuse(frontend::name(op).data());
+}
+template <Op op>
+void Compiler::memory([[maybe_unused]] const MemArg& arg) {
+  if constexpr (frontend::isAtomic(op))
+    atomicOp<op>(arg);
+  else
+    refuse(frontend::name(op).data());
+}
+template <Op op>
+void Compiler::memoryLane(const MemArg&, uint8_t) {
+  refuse(frontend::name(op).data());
+}
 
 }  // namespace wattle::compile::baseline

@@ -1,6 +1,7 @@
-// Errors are values; nothing a guest does aborts the process. Nothing in Wattle's API throws, with one exception: std::bad_alloc, when there is no
-// memory, comes from the constructors of Engine, Store and Linker, from Linker::define and its like, and from what gives a container or a string
-// by value (types, names, lists of exports). Everything that runs a guest, compiles or makes an object has an error or an empty handle for it.
+// Errors are values; nothing a guest does aborts the process. Nothing in Wattle's API throws, with one exception:
+// std::bad_alloc, when there is no memory, comes from the constructors of Engine, Store and Linker, from Linker::define
+// and its like, and from what gives a container or a string by value (types, names, lists of exports). Everything that
+// runs a guest, compiles or makes an object has an error or an empty handle for it.
 #pragma once
 
 #include <cstdint>
@@ -31,32 +32,56 @@ enum class ErrorKind : uint8_t {
 
 // The reason of a trap. Numbers and texts are those of runtime/compile/abi/trap_reason.h.
 enum class TrapCode : uint8_t {
-  None, Unreachable, IntegerDivideByZero, IntegerOverflow, InvalidConversion, MemoryOutOfBounds, TableOutOfBounds,
-  UndefinedElement, UninitializedElement, IndirectCallTypeMismatch, StackOverflow, NullFunctionReference, NullReference,
-  NullI31Reference, NullStructReference, NullArrayReference, NullExceptionReference, CastFailure,
-  DescriptorCastFailure, ArrayOutOfBounds,
-  AllocationFailed, UnalignedAtomic, ExpectedSharedMemory, NullDescriptor, OutOfMemory, OutOfFuel, Interrupted,
-  UncaughtException, HostError,
+  None,
+  Unreachable,
+  IntegerDivideByZero,
+  IntegerOverflow,
+  InvalidConversion,
+  MemoryOutOfBounds,
+  TableOutOfBounds,
+  UndefinedElement,
+  UninitializedElement,
+  IndirectCallTypeMismatch,
+  StackOverflow,
+  NullFunctionReference,
+  NullReference,
+  NullI31Reference,
+  NullStructReference,
+  NullArrayReference,
+  NullExceptionReference,
+  CastFailure,
+  DescriptorCastFailure,
+  ArrayOutOfBounds,
+  AllocationFailed,
+  UnalignedAtomic,
+  ExpectedSharedMemory,
+  NullDescriptor,
+  OutOfMemory,
+  OutOfFuel,
+  Interrupted,
+  UncaughtException,
+  HostError,
 };
 
 // One frame of a guest backtrace, innermost first. It belongs to the store's thread as handles do.
 struct Frame {
-  std::string module;                      // the module's name, or empty
+  std::string module;  // the module's name, or empty
   uint32_t functionIndex = 0;
-  std::string function;                    // from the name section, or an export's name, or empty
-  std::optional<uint64_t> moduleOffset;    // byte offset of the instruction in the module; absent when its bytes were dropped
-  std::shared_ptr<void> instance{};        // keeps it alive: see Instance::from
+  std::string function;  // from the name section, or an export's name, or empty
+  std::optional<uint64_t>
+      moduleOffset;                  // byte offset of the instruction in the module; absent when its bytes were dropped
+  std::shared_ptr<void> instance{};  // keeps it alive: see Instance::from
 };
 
 struct Error {
   ErrorKind kind = ErrorKind::Argument;
-  std::string message;                     // one line
-  std::optional<uint64_t> offset{};        // Malformed, Invalid: byte offset in the module
-  std::optional<uint32_t> function{};      // Malformed, Invalid: the function at fault
+  std::string message;                 // one line
+  std::optional<uint64_t> offset{};    // Malformed, Invalid: byte offset in the module
+  std::optional<uint32_t> function{};  // Malformed, Invalid: the function at fault
   TrapCode trap = TrapCode::None;
   std::vector<Frame> backtrace{};
   int exitCode = 0;
-  std::shared_ptr<void> exception{};       // Exception: keeps it alive; opaque. Else what a callback's error carried along
+  std::shared_ptr<void> exception{};  // Exception: keeps it alive; opaque. Else what a callback's error carried along
 
   static Error make(ErrorKind kind, std::string message) {
     Error error;

@@ -13,16 +13,17 @@
 namespace wattle {
 
 namespace detail {
-struct MemoryCell {             // abi::VMMemory
+struct MemoryCell {  // abi::VMMemory
   uint8_t* base;
   std::atomic<uint64_t> byteSize;
 };
 WATTLE_API Error outOfBounds(uint64_t at, uint64_t bytes, uint64_t size);
 }  // namespace detail
 
-// Asks base and size anew at each access, so it stays good when the memory grows, by whomever; when the store is gone it is empty. Errors:
-// of kind Trap with MemoryOutOfBounds, so a host function that returns them traps like the guest's own access. Values are little-endian, at
-// any alignment. Thread safety: as the memory's; accesses to shared memories are not atomic.
+// Asks base and size anew at each access, so it stays good when the memory grows, by whomever; when the store is gone
+// it is empty. Errors: of kind Trap with MemoryOutOfBounds, so a host function that returns them traps like the guest's
+// own access. Values are little-endian, at any alignment. Thread safety: as the memory's; accesses to shared memories
+// are not atomic.
 class MemoryView {
  public:
   MemoryView() = default;
@@ -40,8 +41,8 @@ class MemoryView {
   }
 
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  Result<T> load(uint64_t at) const {
+  requires std::is_trivially_copyable_v<T> Result<T> load(uint64_t at)
+  const {
     auto from = slice(at, sizeof(T));
     if (!from) [[unlikely]]
       return std::unexpected(std::move(from.error()));
@@ -50,8 +51,8 @@ class MemoryView {
     return value;
   }
   template <class T>
-    requires std::is_trivially_copyable_v<T>
-  Result<void> store(uint64_t at, const T& value) const {
+  requires std::is_trivially_copyable_v<T> Result<void> store(uint64_t at, const T& value)
+  const {
     auto to = slice(at, sizeof(T));
     if (!to) [[unlikely]]
       return std::unexpected(std::move(to.error()));
@@ -72,7 +73,7 @@ class MemoryView {
   }
 
  private:
-  Memory memory_;               // keeps the cell
+  Memory memory_;  // keeps the cell
   const detail::MemoryCell* cell_ = nullptr;
 };
 

@@ -6,13 +6,14 @@
 //   Func half = Func::wrap(store, [](double x) { return x / 2; });
 //   linker.func("env", "read", [](Caller caller, uint32_t at) -> Result<int> { ... });
 //
-// Types: integers of 4 bytes and bool are i32, of 8 bytes i64; float f32, double f64; V128 v128; Func a funcref (an empty one is null),
-// ExternRef an externref; several results are a std::tuple, none is void. In TypedFunc, Val stands for any other reference. A host function
-// may take Caller or Caller& first, and may return Result<T>: an error ends the guest's call as HostCallback says. What it throws becomes
-// an error of the guest's call (a Trap with HostError); nothing it throws gets past.
+// Types: integers of 4 bytes and bool are i32, of 8 bytes i64; float f32, double f64; V128 v128; Func a funcref (an
+// empty one is null), ExternRef an externref; several results are a std::tuple, none is void. In TypedFunc, Val stands
+// for any other reference. A host function may take Caller or Caller& first, and may return Result<T>: an error ends
+// the guest's call as HostCallback says. What it throws becomes an error of the guest's call (a Trap with HostError);
+// nothing it throws gets past.
 //
-// Cost: arguments and result stay in registers on both ways, as long as there are at most six integers and references, eight floats and
-// vectors, and one result; otherwise they go through memory. Nothing is allocated.
+// Cost: arguments and result stay in registers on both ways, as long as there are at most six integers and references,
+// eight floats and vectors, and one result; otherwise they go through memory. Nothing is allocated.
 #pragma once
 
 #include <algorithm>
@@ -20,9 +21,9 @@
 #include <concepts>
 #include <cstdint>
 #include <exception>
-#include <new>
 #include <functional>
 #include <memory>
+#include <new>
 #include <optional>
 #include <span>
 #include <string>
@@ -61,9 +62,9 @@ struct Target {
   const void* code;
   void* context;
   void* store;
-  const void* entry;           // entry code: of the direct kind or of the one through memory
-  const void* const* owner;    // null there: the store is gone
-  const void* function;        // vm::Function
+  const void* entry;         // entry code: of the direct kind or of the one through memory
+  const void* const* owner;  // null there: the store is gone
+  const void* function;      // vm::Function
 };
 struct Activation {
   explicit Activation(const Target& target, RawVal* v = nullptr)
@@ -76,7 +77,7 @@ struct Activation {
   void* lender = nullptr;
   uint64_t entryCode[6];
 };
-struct StoreCells {            // of abi::VMStoreContext
+struct StoreCells {  // of abi::VMStoreContext
   uint64_t stackLimit;
   int64_t fuel;
   void* activation;
@@ -85,12 +86,12 @@ struct StoreCells {            // of abi::VMStoreContext
   uint64_t entry[4];
   uint64_t pins;
 };
-struct GuestContext {          // of abi::VMContext
+struct GuestContext {  // of abi::VMContext
   StoreCells* store;
   const void* words[4];
   vm::Instance* instance;
 };
-struct HostContext {           // abi::VMHostContext
+struct HostContext {  // abi::VMHostContext
   StoreCells* store;
   const void* words[11];
   const void* thunk;
@@ -110,7 +111,8 @@ struct HostSpec {
   HostCallback boxed;
 };
 
-WATTLE_API Result<Target> bind(const Func& function, std::span<const Slot> params, std::span<const Slot> results, bool direct);
+WATTLE_API Result<Target> bind(const Func& function, std::span<const Slot> params, std::span<const Slot> results,
+                               bool direct);
 WATTLE_API Error takeError(const Activation& activation);
 WATTLE_API Error goneError();
 WATTLE_API Result<uint64_t> lowerReference(const Target& target, unsigned index, const Val& value);
@@ -127,7 +129,7 @@ WATTLE_API void linkHost(Linker& linker, std::string&& module, std::string&& nam
 // --- types ---------------------------------------------------------------------------------------------------------
 
 template <class T>
-struct WasmType;   // of a type that cannot be passed
+struct WasmType;  // of a type that cannot be passed
 
 template <class T, Slot theSlot, class TheNative>
 struct Number {
@@ -138,17 +140,16 @@ struct Number {
 };
 
 template <class T>
-  requires(std::integral<T> && (sizeof(T) == 4 || std::same_as<T, bool>))
-struct WasmType<T> : Number<T, Slot::I32, uint64_t> {
-  static uint64_t lower(T v) { return static_cast<uint32_t>(v); }   // code counts on the upper half being zero
+requires(std::integral<T> && (sizeof(T) == 4 || std::same_as<T, bool>)) struct WasmType<T>
+    : Number<T, Slot::I32, uint64_t> {
+  static uint64_t lower(T v) { return static_cast<uint32_t>(v); }  // code counts on the upper half being zero
   static T raise(uint64_t v) { return static_cast<T>(static_cast<uint32_t>(v)); }
   static ValType type() { return ValType::i32(); }
   static T fromVal(const Val& v) { return raise(static_cast<uint32_t>(v.i32())); }
   static Val toVal(T v) { return Val(static_cast<int32_t>(v)); }
 };
 template <class T>
-  requires(std::integral<T> && sizeof(T) == 8)
-struct WasmType<T> : Number<T, Slot::I64, uint64_t> {
+requires(std::integral<T> && sizeof(T) == 8) struct WasmType<T> : Number<T, Slot::I64, uint64_t> {
   static ValType type() { return ValType::i64(); }
   static T fromVal(const Val& v) { return static_cast<T>(v.i64()); }
   static Val toVal(T v) { return Val(static_cast<int64_t>(v)); }
@@ -200,7 +201,9 @@ struct WasmType<Val> {
 };
 
 template <class T>
-concept Passable = requires { WasmType<T>::slot; };
+concept Passable = requires {
+  WasmType<T>::slot;
+};
 template <class T>
 constexpr bool isReference = isReferenceSlot(WasmType<T>::slot);
 
@@ -239,17 +242,25 @@ constexpr bool isDirect = !isTuple<R> && integerCount<A...>() <= 6 && sizeof...(
 template <class T>
 void toRaw(RawVal& raw, const typename WasmType<T>::Native& v) {
   raw.words = {};
-  if constexpr (WasmType<T>::slot == Slot::F32) raw.f32 = v;
-  else if constexpr (WasmType<T>::slot == Slot::F64) raw.f64 = v;
-  else if constexpr (WasmType<T>::slot == Slot::V128) raw.bytes = std::bit_cast<std::array<uint8_t, 16>>(v);
-  else raw.words[0] = v;
+  if constexpr (WasmType<T>::slot == Slot::F32)
+    raw.f32 = v;
+  else if constexpr (WasmType<T>::slot == Slot::F64)
+    raw.f64 = v;
+  else if constexpr (WasmType<T>::slot == Slot::V128)
+    raw.bytes = std::bit_cast<std::array<uint8_t, 16>>(v);
+  else
+    raw.words[0] = v;
 }
 template <class T>
 typename WasmType<T>::Native fromRaw(const RawVal& raw) {
-  if constexpr (WasmType<T>::slot == Slot::F32) return raw.f32;
-  else if constexpr (WasmType<T>::slot == Slot::F64) return raw.f64;
-  else if constexpr (WasmType<T>::slot == Slot::V128) return std::bit_cast<Vector>(raw.bytes);
-  else return raw.words[0];
+  if constexpr (WasmType<T>::slot == Slot::F32)
+    return raw.f32;
+  else if constexpr (WasmType<T>::slot == Slot::F64)
+    return raw.f64;
+  else if constexpr (WasmType<T>::slot == Slot::V128)
+    return std::bit_cast<Vector>(raw.bytes);
+  else
+    return raw.words[0];
 }
 
 }  // namespace detail
@@ -306,8 +317,10 @@ class TypedFunc<R(A...)> {
   }
   template <class T, size_t i>
   T raise(const Native<T>& v) const {
-    if constexpr (detail::isReference<T>) return detail::WasmType<T>::fromVal(detail::raiseResult(target_, static_cast<unsigned>(i), v));
-    else return detail::WasmType<T>::raise(v);
+    if constexpr (detail::isReference<T>)
+      return detail::WasmType<T>::fromVal(detail::raiseResult(target_, static_cast<unsigned>(i), v));
+    else
+      return detail::WasmType<T>::raise(v);
   }
 
   template <size_t... i>
@@ -315,7 +328,8 @@ class TypedFunc<R(A...)> {
     if constexpr (detail::isDirect<R, A...>) {
       detail::Activation activation(target_);
       using NativeResult = typename detail::Results<R>::Native;
-      auto* entry = reinterpret_cast<NativeResult (*)(Native<A>..., detail::Activation*)>(const_cast<void*>(target_.entry));
+      auto* entry =
+          reinterpret_cast<NativeResult (*)(Native<A>..., detail::Activation*)>(const_cast<void*>(target_.entry));
       if constexpr (std::is_void_v<R>) {
         entry(args..., &activation);
         if (activation.reason) [[unlikely]]
@@ -347,7 +361,8 @@ class TypedFunc<R(A...)> {
   Result<std::tuple<T...>> collect(const RawVal* values, std::tuple<T...>*) const {
     return [&]<size_t... k>(std::index_sequence<k...>) {
       return std::tuple<T...>{raise<T, k>(detail::fromRaw<T>(values[k]))...};
-    }(std::index_sequence_for<T...>());
+    }
+    (std::index_sequence_for<T...>());
   }
 
   Func function_;
@@ -405,15 +420,19 @@ struct Host {
 
   template <class... Args>
   static Returned invoke(F& f, Caller& caller, Args&&... args) {
-    if constexpr (withCaller) return std::invoke(f, caller, std::forward<Args>(args)...);
-    else return std::invoke(f, std::forward<Args>(args)...);
+    if constexpr (withCaller)
+      return std::invoke(f, caller, std::forward<Args>(args)...);
+    else
+      return std::invoke(f, std::forward<Args>(args)...);
   }
 
   // --- in registers
   template <class T>
   static T raise(HostFrame* frame, const Native<T>& v) {
-    if constexpr (isReference<T>) return WasmType<T>::fromVal(raiseArgument(frame, WasmType<T>::slot, v));
-    else return WasmType<T>::raise(v);
+    if constexpr (isReference<T>)
+      return WasmType<T>::fromVal(raiseArgument(frame, WasmType<T>::slot, v));
+    else
+      return WasmType<T>::raise(v);
   }
   template <class T>
   static Native<T> lower(HostFrame* frame, const T& result) {
@@ -472,7 +491,8 @@ struct Host {
 
   // --- in memory
   template <size_t... i>
-  static Result<void> runBoxed(F& f, Caller& caller, std::span<const Val> args, std::span<Val> results, std::index_sequence<i...>) {
+  static Result<void> runBoxed(F& f, Caller& caller, std::span<const Val> args, std::span<Val> results,
+                               std::index_sequence<i...>) {
     if constexpr (std::is_void_v<Returned>) {
       invoke(f, caller, WasmType<A>::fromVal(args[i])...);
       return {};
@@ -490,21 +510,28 @@ struct Host {
   template <class T>
   static void place(std::span<Val> results, const T& value) {
     if constexpr (isTuple<T>) {
-      std::apply([&](const auto&... v) {
-        size_t k = 0;
-        ((results[k++] = WasmType<std::decay_t<decltype(v)>>::toVal(v)), ...);
-      }, value);
+      std::apply(
+          [&](const auto&... v) {
+            size_t k = 0;
+            ((results[k++] = WasmType<std::decay_t<decltype(v)>>::toVal(v)), ...);
+          },
+          value);
     } else {
       results[0] = WasmType<T>::toVal(value);
     }
   }
 
   template <class... T>
-  static std::vector<ValType> typesOf(std::tuple<T...>*) { return {WasmType<T>::type()...}; }
+  static std::vector<ValType> typesOf(std::tuple<T...>*) {
+    return {WasmType<T>::type()...};
+  }
   static std::vector<ValType> resultTypes() {
-    if constexpr (std::is_void_v<R>) return {};
-    else if constexpr (isTuple<R>) return typesOf(static_cast<R*>(nullptr));
-    else return {WasmType<R>::type()};
+    if constexpr (std::is_void_v<R>)
+      return {};
+    else if constexpr (isTuple<R>)
+      return typesOf(static_cast<R*>(nullptr));
+    else
+      return {WasmType<R>::type()};
   }
 
   template <class Use>
@@ -533,7 +560,7 @@ struct Deduce<F, R(A...)> {
   using Type = Host<F, R, false, std::remove_cvref_t<A>...>;
 };
 template <class F, class R, class C, class... A>
-  requires std::same_as<std::remove_cvref_t<C>, Caller>
+requires std::same_as<std::remove_cvref_t<C>, Caller>
 struct Deduce<F, R(C, A...)> {
   using Type = Host<F, R, true, std::remove_cvref_t<A>...>;
 };
@@ -541,17 +568,29 @@ struct Deduce<F, R(C, A...)> {
 template <class T>
 struct SignatureOf : SignatureOf<decltype(&T::operator())> {};
 template <class R, class... A>
-struct SignatureOf<R (*)(A...)> { using Type = R(A...); };
+struct SignatureOf<R (*)(A...)> {
+  using Type = R(A...);
+};
 template <class R, class... A>
-struct SignatureOf<R (*)(A...) noexcept> { using Type = R(A...); };
+struct SignatureOf<R (*)(A...) noexcept> {
+  using Type = R(A...);
+};
 template <class T, class R, class... A>
-struct SignatureOf<R (T::*)(A...)> { using Type = R(A...); };
+struct SignatureOf<R (T::*)(A...)> {
+  using Type = R(A...);
+};
 template <class T, class R, class... A>
-struct SignatureOf<R (T::*)(A...) const> { using Type = R(A...); };
+struct SignatureOf<R (T::*)(A...) const> {
+  using Type = R(A...);
+};
 template <class T, class R, class... A>
-struct SignatureOf<R (T::*)(A...) noexcept> { using Type = R(A...); };
+struct SignatureOf<R (T::*)(A...) noexcept> {
+  using Type = R(A...);
+};
 template <class T, class R, class... A>
-struct SignatureOf<R (T::*)(A...) const noexcept> { using Type = R(A...); };
+struct SignatureOf<R (T::*)(A...) const noexcept> {
+  using Type = R(A...);
+};
 
 template <class F>
 using HostOf = typename Deduce<F, typename SignatureOf<F>::Type>::Type;

@@ -17,14 +17,15 @@ enum class Heap : uint8_t { Func, NoFunc, Extern, NoExtern, Any, Eq, I31, Struct
 
 struct ValType {
   Kind kind = Kind::I32;
-  bool nullable = true;     // of references
+  bool nullable = true;  // of references
   bool exact = false;
   Heap heap = Heap::Func;
-  uint32_t typeId = 0;      // Heap::Concrete: process-wide canonical type id
+  uint32_t typeId = 0;  // Heap::Concrete: process-wide canonical type id
   bool isRef() const { return kind == Kind::Ref; }
   bool operator==(const ValType& other) const {
-    return kind == other.kind && (kind != Kind::Ref || (nullable == other.nullable && exact == other.exact && heap == other.heap &&
-                                                        (heap != Heap::Concrete || typeId == other.typeId)));
+    return kind == other.kind &&
+           (kind != Kind::Ref || (nullable == other.nullable && exact == other.exact && heap == other.heap &&
+                                  (heap != Heap::Concrete || typeId == other.typeId)));
   }
   static ValType i32() { return {Kind::I32}; }
   static ValType i64() { return {Kind::I64}; }
@@ -34,7 +35,7 @@ struct ValType {
   static ValType funcref() { return {Kind::Ref, true, false, Heap::Func}; }
   static ValType externref() { return {Kind::Ref, true, false, Heap::Extern}; }
 };
-WATTLE_API std::string toString(const ValType& type);   // text-format spelling
+WATTLE_API std::string toString(const ValType& type);  // text-format spelling
 
 struct FuncType {
   std::vector<ValType> params;
@@ -48,9 +49,9 @@ struct V128 {
   bool operator==(const V128&) const = default;
 };
 
-// A value with its type. References are words that belong to a store and stay valid while a handle or the guest holds them;
-// those a store handed out itself (Store::externref, results of calls, what a table or global was read for) also while the
-// RootScope lasts in which they were handed out.
+// A value with its type. References are words that belong to a store and stay valid while a handle or the guest holds
+// them; those a store handed out itself (Store::externref, results of calls, what a table or global was read for) also
+// while the RootScope lasts in which they were handed out.
 class Val {
  public:
   Val() = default;

@@ -7,9 +7,10 @@
 //   auto instance = linker.instantiate(store, *module);
 //   auto results = instance->func("add")->call({1, 2});
 //
-// Ownership: Engine and Module are shared, immutable handles: copy them, use them from any thread. A Store and everything made in it
-// (Instance, Func, Memory, Table, Global, Tag) belong to one thread at a time; their handles are cheap to copy, keep their object alive, and
-// must not be used after the Store is gone. Units: memories in bytes unless a name says pages. Errors: see error.hpp.
+// Ownership: Engine and Module are shared, immutable handles: copy them, use them from any thread. A Store and
+// everything made in it (Instance, Func, Memory, Table, Global, Tag) belong to one thread at a time; their handles are
+// cheap to copy, keep their object alive, and must not be used after the Store is gone. Units: memories in bytes unless
+// a name says pages. Errors: see error.hpp.
 #pragma once
 
 #include <chrono>
@@ -49,20 +50,21 @@ struct Stats;
 enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
 
 struct Config {
-  unsigned compileThreads = 0;             // 0: one per processor
-  BoundsMode bounds = BoundsMode::Auto;    // Auto: guarded until the budget of address space or mappings nears its end
-  bool fuel = false;                       // compile fuel accounting into the code
-  std::optional<bool> lazy{};              // compile functions at first call; unset: modules of over 2 MiB
-  bool installSignalHandlers = true;       // false: the host calls wattle::handleSignal from its own handlers
-  size_t maxStackBytes = 1 << 20;          // stack a guest may use, within the thread's
-  // False: modules that are compiled whole from bytes in memory let go of their functions' bytes. They have no source offsets in backtraces,
-  // cannot be serialized, are not shared between compilations of equal bytes, and with BoundsMode::Auto Instance::create fails (Resource)
-  // where it would need the other kind of code. Without effect on lazy modules, files that are mapped, and with fuel.
+  unsigned compileThreads = 0;           // 0: one per processor
+  BoundsMode bounds = BoundsMode::Auto;  // Auto: guarded until the budget of address space or mappings nears its end
+  bool fuel = false;                     // compile fuel accounting into the code
+  std::optional<bool> lazy{};            // compile functions at first call; unset: modules of over 2 MiB
+  bool installSignalHandlers = true;     // false: the host calls wattle::handleSignal from its own handlers
+  size_t maxStackBytes = 1 << 20;        // stack a guest may use, within the thread's
+  // False: modules that are compiled whole from bytes in memory let go of their functions' bytes. They have no source
+  // offsets in backtraces, cannot be serialized, are not shared between compilations of equal bytes, and with
+  // BoundsMode::Auto Instance::create fails (Resource) where it would need the other kind of code. Without effect on
+  // lazy modules, files that are mapped, and with fuel.
   bool keepBytes = true;
-  // Where compiled modules are kept for other processes (disk_cache.hpp): an absolute path, made if it is not there; empty: nowhere. What
-  // cannot be used is done without. The directory must be the user's own: what is in it is run.
+  // Where compiled modules are kept for other processes (disk_cache.hpp): an absolute path, made if it is not there;
+  // empty: nowhere. What cannot be used is done without. The directory must be the user's own: what is in it is run.
   std::string cacheDirectory{};
-  uint64_t cacheBytes = 1ull << 30;        // most that its files may take together
+  uint64_t cacheBytes = 1ull << 30;  // most that its files may take together
 };
 
 class WATTLE_API Engine {
@@ -70,7 +72,7 @@ class WATTLE_API Engine {
   Engine() : Engine(Config{}) {}
   explicit Engine(const Config& config);
   const Config& config() const;
-  Stats stats() const;   // stats.hpp
+  Stats stats() const;  // stats.hpp
   const std::shared_ptr<vm::Engine>& impl() const { return impl_; }
 
  private:
@@ -112,8 +114,9 @@ struct ExportType {
   ExternType type;
 };
 
-// A module in the text format as a binary, with a name section. Malformed: the message begins with line and column ("3:14: …"),
-// `offset` is the byte offset in the text. Limit: 4 GiB of text. What the text means is checked when it is compiled.
+// A module in the text format as a binary, with a name section. Malformed: the message begins with line and column
+// ("3:14: …"), `offset` is the byte offset in the text. Limit: 4 GiB of text. What the text means is checked when it is
+// compiled.
 WATTLE_API Result<std::vector<uint8_t>> wat2wasm(std::string_view text);
 
 class WATTLE_API Module {
@@ -122,7 +125,7 @@ class WATTLE_API Module {
   // Decodes, validates and compiles. The bytes are copied; the overload taking ownership does not copy.
   static Result<Module> compile(const Engine& engine, std::span<const uint8_t> bytes);
   static Result<Module> compile(const Engine& engine, std::vector<uint8_t>&& bytes);
-  static Result<Module> fromText(const Engine& engine, std::string_view text);   // wat2wasm, then compile
+  static Result<Module> fromText(const Engine& engine, std::string_view text);  // wat2wasm, then compile
   // Maps the file instead of copying it. Takes binaries, texts (.wat), and what `wattle compile` wrote.
   static Result<Module> fromFile(const Engine& engine, const std::string& path);
   static Result<void> validate(const Engine& engine, std::span<const uint8_t> bytes);
@@ -133,8 +136,8 @@ class WATTLE_API Module {
 
   std::vector<ImportType> imports() const;
   std::vector<ExportType> exports() const;
-  std::string name() const;                              // from the name section
-  std::string functionName(uint32_t index) const;        // name section, else an export's name, else empty
+  std::string name() const;                        // from the name section
+  std::string functionName(uint32_t index) const;  // name section, else an export's name, else empty
   const std::shared_ptr<vm::Module>& impl() const { return impl_; }
   explicit Module(std::shared_ptr<vm::Module> impl) : impl_(std::move(impl)) {}
 
@@ -146,15 +149,18 @@ struct StoreLimits {
   uint64_t maxMemoryBytes = ~0ull;         // per memory
   uint64_t maxTableElements = 10'000'000;  // per table
   uint64_t maxInstances = ~0ull;
-  uint64_t maxGcHeapBytes = 4ull << 30;    // structures and arrays (4 GiB is the most), and as much once more for exceptions
-  uint32_t gcStress = 0;                   // for tests: collect at every so many allocations
-  uint64_t maxTotalMemoryBytes = ~0ull;    // of all memories together; shared ones by their size when they came, and what this store grew them by
+  uint64_t maxGcHeapBytes =
+      4ull << 30;         // structures and arrays (4 GiB is the most), and as much once more for exceptions
+  uint32_t gcStress = 0;  // for tests: collect at every so many allocations
+  uint64_t maxTotalMemoryBytes =
+      ~0ull;  // of all memories together; shared ones by their size when they came, and what this store grew them by
   uint64_t maxTables = ~0ull;
   uint64_t maxMemories = ~0ull;
-  size_t maxStackBytes = 0;                // as Config::maxStackBytes, which it lowers; 0: that one
+  size_t maxStackBytes = 0;  // as Config::maxStackBytes, which it lowers; 0: that one
 };
 
-// Asks the guests of a store to stop, from any thread or a signal handler; they trap with Interrupted. May outlive the store.
+// Asks the guests of a store to stop, from any thread or a signal handler; they trap with Interrupted. May outlive the
+// store.
 class WATTLE_API InterruptHandle {
  public:
   InterruptHandle() = default;
@@ -165,8 +171,8 @@ class WATTLE_API InterruptHandle {
   std::shared_ptr<void> state_;
 };
 
-// May be dropped by a host function that its own guest has called: that guest is interrupted, and the store goes after its last call has
-// come back.
+// May be dropped by a host function that its own guest has called: that guest is interrupted, and the store goes after
+// its last call has come back.
 class WATTLE_API Store {
  public:
   explicit Store(const Engine& engine, const StoreLimits& limits = {});
@@ -177,17 +183,19 @@ class WATTLE_API Store {
   Store& operator=(const Store&) = delete;
 
   InterruptHandle interruptHandle() const;
-  void clearInterrupt();                               // after an Interrupted trap, before the next call
-  Result<void> setDeadline(std::chrono::nanoseconds fromNow);   // interrupts when it passes; 0 takes it back
-  // Fuel, with Config::fuel; a store begins with none. Each instruction that is executed takes one unit, but for those that only give
-  // structure (block, loop, else, end, try, try_table, catch, catch_all, delegate). Bulk operations on memories, tables and arrays take one
-  // more for each 64 bytes (or 8 elements of a table), rounded down; a call of a host function is one instruction, and what it does is free
-  // unless it calls consumeFuel. The count is the same in all kinds of code, and exact whenever the host can see it: in host functions, after
-  // a call, after a trap. A straight run of instructions that the rest does not pay for is not begun: the guest traps with OutOfFuel, and can
+  void clearInterrupt();                                       // after an Interrupted trap, before the next call
+  Result<void> setDeadline(std::chrono::nanoseconds fromNow);  // interrupts when it passes; 0 takes it back
+  // Fuel, with Config::fuel; a store begins with none. Each instruction that is executed takes one unit, but for those
+  // that only give structure (block, loop, else, end, try, try_table, catch, catch_all, delegate). Bulk operations on
+  // memories, tables and arrays take one more for each 64 bytes (or 8 elements of a table), rounded down; a call of a
+  // host function is one instruction, and what it does is free unless it calls consumeFuel. The count is the same in
+  // all kinds of code, and exact whenever the host can see it: in host functions, after a call, after a trap. A
+  // straight run of instructions that the rest does not pay for is not begun: the guest traps with OutOfFuel, and can
   // be called again after addFuel.
   Result<void> addFuel(uint64_t units);
-  Result<uint64_t> fuel() const;                       // left
-  Result<void> consumeFuel(uint64_t units);            // for host functions; OutOfFuel, and nothing is taken, when there is not as much
+  Result<uint64_t> fuel() const;  // left
+  Result<void> consumeFuel(
+      uint64_t units);  // for host functions; OutOfFuel, and nothing is taken, when there is not as much
 
   // A reference to a host value: the guest sees an opaque externref. Null: no value, or no memory.
   Val externref(std::shared_ptr<void> value);
@@ -213,9 +221,9 @@ class WATTLE_API Store {
     return static_cast<T*>(typedData(typeid(T)));
   }
 
-  // Frees what neither a handle nor the guest reaches: instances, memories, tables, globals, functions, external references. Runs by
-  // itself whenever the number of objects has doubled, and then spares every reference that was handed out; called by name it spares
-  // only those of RootScopes that still last.
+  // Frees what neither a handle nor the guest reaches: instances, memories, tables, globals, functions, external
+  // references. Runs by itself whenever the number of objects has doubled, and then spares every reference that was
+  // handed out; called by name it spares only those of RootScopes that still last.
   void collect();
   size_t objectCount() const;
 
@@ -227,8 +235,8 @@ class WATTLE_API Store {
   std::unique_ptr<vm::Store> impl_;
 };
 
-// References handed out while it lives (see Val) stay valid until it ends. Scopes nest; each call of a host function is one. Outside of
-// any, references stay valid until Store::collect() or the end of the store.
+// References handed out while it lives (see Val) stay valid until it ends. Scopes nest; each call of a host function is
+// one. Outside of any, references stay valid until Store::collect() or the end of the store.
 class WATTLE_API RootScope {
  public:
   explicit RootScope(Store& store);
@@ -256,9 +264,9 @@ using Extern = std::variant<Func, Table, Memory, Global, Tag>;  // in ExternKind
 class WATTLE_API Caller {
  public:
   Store& store() const;
-  std::optional<Extern> get(std::string_view exportName) const;   // of the calling instance
-  std::optional<Memory> memory() const;                           // its export "memory", else its memory 0
-  void* data() const;                                             // see Store::setData
+  std::optional<Extern> get(std::string_view exportName) const;  // of the calling instance
+  std::optional<Memory> memory() const;                          // its export "memory", else its memory 0
+  void* data() const;                                            // see Store::setData
   template <class T>
   T* data() const {
     return store().template data<T>();
@@ -266,7 +274,7 @@ class WATTLE_API Caller {
 
   struct State {
     vm::Store* store;
-    vm::Instance* instance;                                       // nullptr when the host calls its own function
+    vm::Instance* instance;  // nullptr when the host calls its own function
   };
   explicit Caller(State& state) : state_(&state) {}
 
@@ -274,22 +282,22 @@ class WATTLE_API Caller {
   State* state_;
 };
 
-// Arguments in, results out. `results` has the type's length and is to be filled; an error ends the guest's call and comes out of
-// the outermost call() unchanged (a Trap gets the backtrace).
+// Arguments in, results out. `results` has the type's length and is to be filled; an error ends the guest's call and
+// comes out of the outermost call() unchanged (a Trap gets the backtrace).
 using HostCallback = std::function<Result<void>(Caller&, std::span<const Val> args, std::span<Val> results)>;
 
-#define WATTLE_HANDLE(Name)                                     \
- public:                                                        \
-  Name() = default;                                             \
-  explicit Name(vm::Name##Impl* impl);                          \
-  Name(const Name&);                                            \
-  Name(Name&&) noexcept;                                        \
-  Name& operator=(Name) noexcept;                               \
-  ~Name();                                                      \
-  vm::Name##Impl* impl() const { return impl_; }                \
+#define WATTLE_HANDLE(Name)                                         \
+ public:                                                            \
+  Name() = default;                                                 \
+  explicit Name(vm::Name##Impl* impl);                              \
+  Name(const Name&);                                                \
+  Name(Name&&) noexcept;                                            \
+  Name& operator=(Name) noexcept;                                   \
+  ~Name();                                                          \
+  vm::Name##Impl* impl() const { return impl_; }                    \
   bool operator==(const Name& o) const { return impl_ == o.impl_; } \
-                                                                \
- private:                                                       \
+                                                                    \
+ private:                                                           \
   vm::Name##Impl* impl_ = nullptr;
 
 namespace vm {
@@ -315,11 +323,13 @@ class WATTLE_API Func {
   template <class Signature>
   Result<TypedFunc<Signature>> typed() const;
   Result<std::vector<Val>> call(std::span<const Val> args) const;
-  Result<std::vector<Val>> call(std::initializer_list<Val> args) const { return call(std::span(args.begin(), args.size())); }
-  // Without types or allocation: arguments in values[0..], results left there; as many as the longer of the two. References are
-  // checked, numbers are taken as they are.
+  Result<std::vector<Val>> call(std::initializer_list<Val> args) const {
+    return call(std::span(args.begin(), args.size()));
+  }
+  // Without types or allocation: arguments in values[0..], results left there; as many as the longer of the two.
+  // References are checked, numbers are taken as they are.
   Result<void> callRaw(std::span<RawVal> values) const;
-  Val ref() const;                                        // as a funcref value; valid while this handle or the guest holds it
+  Val ref() const;  // as a funcref value; valid while this handle or the guest holds it
   static std::optional<Func> fromRef(Store& store, const Val& value);
 };
 
@@ -336,12 +346,12 @@ class WATTLE_API Memory {
   static Result<Memory> create(Store& store, const MemoryType& type);
   // The same memory in another store. (Engines of one process may differ.)
   static Result<Memory> create(Store& store, const SharedMemory& shared);
-  std::optional<SharedMemory> share() const;              // nothing: its type is not shared
+  std::optional<SharedMemory> share() const;  // nothing: its type is not shared
   MemoryType type() const;
-  MemoryView view() const;                                // stays valid when the memory grows
-  std::span<uint8_t> bytes() const;                       // valid until the memory grows or guest code runs
+  MemoryView view() const;           // stays valid when the memory grows
+  std::span<uint8_t> bytes() const;  // valid until the memory grows or guest code runs
   uint64_t pages() const;
-  Result<uint64_t> grow(uint64_t deltaPages) const;       // the old size
+  Result<uint64_t> grow(uint64_t deltaPages) const;  // the old size
 };
 
 class WATTLE_API Table {
@@ -378,11 +388,12 @@ class WATTLE_API Exception {
   static Result<Exception> create(Store& store, const Tag& tag, std::span<const Val> values);
   // What came out of a call: of an error of kind Exception.
   static std::optional<Exception> from(const Error& error);
-  static std::optional<Exception> fromRef(Store& store, const Val& value);   // of an exnref
+  static std::optional<Exception> fromRef(Store& store, const Val& value);  // of an exnref
   Tag tag() const;
   std::vector<Val> values() const;
-  Val ref() const;                                        // as an exnref; valid while this handle or the guest holds it
-  // The error that a host callback returns to throw it in the guest. (Returning the error that a call came back with does the same.)
+  Val ref() const;  // as an exnref; valid while this handle or the guest holds it
+  // The error that a host callback returns to throw it in the guest. (Returning the error that a call came back with
+  // does the same.)
   Error error() const;
 };
 
@@ -397,7 +408,8 @@ class WATTLE_API Instance {
   std::optional<Extern> get(std::string_view name) const;
   std::vector<std::pair<std::string, Extern>> exports() const;
   std::optional<Func> func(std::string_view name) const;
-  // With C++ types: instance.func<int(int, double)>("f"). Errors: Link, if there is none; Argument, if its type is another.
+  // With C++ types: instance.func<int(int, double)>("f"). Errors: Link, if there is none; Argument, if its type is
+  // another.
   template <class Signature>
   Result<TypedFunc<Signature>> func(std::string_view name) const;
   std::optional<Memory> memory(std::string_view name) const;

@@ -25,7 +25,7 @@ const char* const kTenantWithMemory = R"((module
   (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))))";
 
 namespace {
-void encode(int32_t value, uint8_t* out) {   // five bytes of signed LEB128
+void encode(int32_t value, uint8_t* out) {  // five bytes of signed LEB128
   for (int i = 0; i < 5; ++i) out[i] = static_cast<uint8_t>((value >> (7 * i) & 0x7f) | (i < 4 ? 0x80 : 0));
 }
 }  // namespace

@@ -8,8 +8,8 @@
 
 namespace scale {
 
-// A module as bytes with a number to be filled in, so that making the next one costs no parsing. It stands in the text as an i32.const of
-// kHole, which is encoded in five bytes, as every value from 2^27 on is.
+// A module as bytes with a number to be filled in, so that making the next one costs no parsing. It stands in the text
+// as an i32.const of kHole, which is encoded in five bytes, as every value from 2^27 on is.
 class Template {
  public:
   static constexpr int32_t kHole = 0x12345670;
@@ -23,7 +23,8 @@ class Template {
   std::vector<size_t> holes_;
 };
 
-// Imports one function, has three of its own that call each other, and a place to trap. run(x) is tick(constant) + x, fail(0) divides by zero.
+// Imports one function, has three of its own that call each other, and a place to trap. run(x) is tick(constant) + x,
+// fail(0) divides by zero.
 extern const char* const kTenant;
 // The same with one memory of one page, kept to itself: run(x) adds x to a counter in it, peek(a) loads from address a.
 extern const char* const kTenantWithMemory;

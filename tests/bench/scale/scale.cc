@@ -1,4 +1,5 @@
-// How far one process goes, and at what cost: one line of JSON at 1, 2, 5, 10, 20, 50, … of a count, and one more at each later stage.
+// How far one process goes, and at what cost: one line of JSON at 1, 2, 5, 10, 20, 50, … of a count, and one more at
+// each later stage.
 //
 //   wattle_scale distinct N     N different live modules, each instantiated and called; then all called again; then all dropped
 //   wattle_scale identical N    the same with equal bytes
@@ -55,7 +56,8 @@ class Report {
  public:
   explicit Report(std::string shape) : shape_(std::move(shape)) {}
   void atMost(uint64_t bound, uint64_t value, const char* what) const {
-    if (!process::kSanitized && value > bound) fail(shape_ + ": " + what + " is " + std::to_string(value) + ", bound " + std::to_string(bound));
+    if (!process::kSanitized && value > bound)
+      fail(shape_ + ": " + what + " is " + std::to_string(value) + ", bound " + std::to_string(bound));
   }
   // At the round counts only.
   void progress(uint64_t count) {
@@ -67,9 +69,12 @@ class Report {
   }
   void line(const char* stage, uint64_t count) {
     double seconds = std::chrono::duration<double>(Clock::now() - start_).count();
-    std::printf("{\"runtime\": \"wattle\", \"shape\": \"%s\", \"stage\": \"%s\", \"count\": %llu, \"seconds\": %.3f, \"resident\": %llu, \"mappings\": %llu}\n",
-                shape_.c_str(), stage, static_cast<unsigned long long>(count), seconds,
-                static_cast<unsigned long long>(process::residentBytes()), static_cast<unsigned long long>(process::countMappings()));
+    std::printf(
+        "{\"runtime\": \"wattle\", \"shape\": \"%s\", \"stage\": \"%s\", \"count\": %llu, \"seconds\": %.3f, "
+        "\"resident\": %llu, \"mappings\": %llu}\n",
+        shape_.c_str(), stage, static_cast<unsigned long long>(count), seconds,
+        static_cast<unsigned long long>(process::residentBytes()),
+        static_cast<unsigned long long>(process::countMappings()));
     std::fflush(stdout);
   }
 
@@ -80,10 +85,11 @@ class Report {
 };
 
 Func makeTick(Store& store) {
-  return Func::host(store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
-    results[0] = args[0].i32() + 1;
-    return {};
-  });
+  return Func::host(store, {{ValType::i32()}, {ValType::i32()}},
+                    [](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
+                      results[0] = args[0].i32() + 1;
+                      return {};
+                    });
 }
 
 constexpr uint64_t kMegabyte = 1 << 20;
@@ -160,7 +166,8 @@ void memories(uint64_t n) {
     report.line("called again, trapped", n);
     for (uint64_t i = 0; i < n; i += 10) {
       expect(call(instances[i], "grow", 1) == 1, "memory did not grow", i);
-      expect(call(instances[i], "peek", 131068) == 0 && call(instances[i], "run", 0) == static_cast<int32_t>(i) + 1, "wrong memory after growing", i);
+      expect(call(instances[i], "peek", 131068) == 0 && call(instances[i], "run", 0) == static_cast<int32_t>(i) + 1,
+             "wrong memory after growing", i);
       expectTrap(instances[i], "peek", 131069, TrapCode::MemoryOutOfBounds, i);
     }
     report.line("each tenth grown", n);
@@ -171,8 +178,8 @@ void memories(uint64_t n) {
   report.atMost(kMegabyte * 100 + n * 512, process::residentBytes(), "memory after all were dropped");
 }
 
-// Module i calls its import "next" (module i + 1's "run", or for the last of a chain the constant) and, through table slot i, what
-// its neighbour in the cycle put there.
+// Module i calls its import "next" (module i + 1's "run", or for the last of a chain the constant) and, through table
+// slot i, what its neighbour in the cycle put there.
 constexpr const char* kLink = R"((module
   (import "link" "next" (func $next (param i32) (result i32)))
   (import "link" "table" (table 1 funcref))
@@ -199,7 +206,7 @@ void links(uint64_t n) {
     report.progress(i + 1);
   }
   auto check = [&](uint64_t i) {
-    const uint64_t neighbour = (i + n - 1) % n;   // whose function slot i holds
+    const uint64_t neighbour = (i + n - 1) % n;  // whose function slot i holds
     auto got = need(instances[i].func("around")->call({static_cast<int32_t>(i), 5}));
     expect(got[0].i32() == static_cast<int32_t>(5 + 1 + neighbour % kChain + 1), "wrong result around the cycle", i);
   };
@@ -213,7 +220,8 @@ void links(uint64_t n) {
   for (uint64_t k = 0; k < kept.size(); ++k) {
     for (uint64_t slot = 10 * k; slot < 10 * k + 10 && slot < n; ++slot) {
       auto got = need(kept[k].func("around")->call({static_cast<int32_t>(slot), 5}));
-      expect(got[0].i32() == static_cast<int32_t>(5 + 1 + (slot + n - 1) % n % kChain + 1), "wrong result after dropping", slot);
+      expect(got[0].i32() == static_cast<int32_t>(5 + 1 + (slot + n - 1) % n % kChain + 1),
+             "wrong result after dropping", slot);
     }
   }
   report.line("most dropped, all called", n);

@@ -10,16 +10,16 @@ namespace {
 
 int failures = 0;
 
-#define CHECK(condition)                                                          \
-  do {                                                                            \
-    if (!(condition)) {                                                           \
+#define CHECK(condition)                                                           \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
       std::fprintf(stderr, "%s:%d: failed: %s\n", __FILE__, __LINE__, #condition); \
-      ++failures;                                                                 \
-    }                                                                             \
+      ++failures;                                                                  \
+    }                                                                              \
   } while (0)
-#define REQUIRE(condition) \
-  do {                     \
-    CHECK(condition);      \
+#define REQUIRE(condition)      \
+  do {                          \
+    CHECK(condition);           \
     if (failures) std::exit(1); \
   } while (0)
 
@@ -83,8 +83,8 @@ void types() {
   auto tag = wasm::TagType::make(wasm::FuncType::make());
   CHECK(tag->copy()->functype()->params().size() == 0 && tag->kind() == wasm::ExternKind::TAG);
 
-  auto import = wasm::ImportType::make(wasm::Name::make(std::string("m")), wasm::Name::make(std::string("n")),
-                                       memory->copy());
+  auto import =
+      wasm::ImportType::make(wasm::Name::make(std::string("m")), wasm::Name::make(std::string("n")), memory->copy());
   CHECK(text(import->module()) == "m" && text(import->copy()->name()) == "n");
   CHECK(import->type()->memory()->limits().min == 3);
   auto exported = wasm::ExportType::make(wasm::Name::make(std::string("out")), global->copy());
@@ -178,14 +178,17 @@ void objects(wasm::Engine* engine) {
 
   auto table = exports[3]->table();
   CHECK(table->size() == 2 && !table->get(0) && table->set(1, four) && table->get(1)->same(four));
-  CHECK(!table->set(2, four) && table->grow(3, four) && table->size() == 5 && !table->grow(1) && table->get(4)->same(four));
+  CHECK(!table->set(2, four) && table->grow(3, four) && table->size() == 5 && !table->grow(1) &&
+        table->get(4)->same(four));
   CHECK(table->type()->limits().max == 5);
 
   auto memory = exports[4]->memory();
-  CHECK(memory->size() == 1 && memory->data_size() == wasm::Memory::page_size && std::string(memory->data(), 4) == "data");
+  CHECK(memory->size() == 1 && memory->data_size() == wasm::Memory::page_size &&
+        std::string(memory->data(), 4) == "data");
   CHECK(memory->grow(2) && memory->size() == 3 && !memory->grow(1));
   auto madeMemory = wasm::Memory::make(store, wasm::MemoryType::make(wasm::Limits(1, 1)).get());
-  auto madeTable = wasm::Table::make(store, wasm::TableType::make(wasm::ValType::make(wasm::ValKind::FUNCREF), 1).get());
+  auto madeTable =
+      wasm::Table::make(store, wasm::TableType::make(wasm::ValType::make(wasm::ValKind::FUNCREF), 1).get());
   CHECK(madeMemory->data_size() == 65536 && madeTable->size() == 1);
   CHECK(exports[4]->type()->kind() == wasm::ExternKind::MEMORY && exports[4]->copy()->same(memory));
 
@@ -199,7 +202,7 @@ void objects(wasm::Engine* engine) {
   instance->set_host_info(&ten, finalize);
   CHECK(foreign->copy()->get_host_info() == &one && instance->copy()->get_host_info() == &ten);
   foreign.reset();
-  CHECK(finalized <= 1);   // the guest's frames may still have been holding it
+  CHECK(finalized <= 1);  // the guest's frames may still have been holding it
   exports.reset();
   instance.reset();
   trap.reset();
@@ -228,7 +231,8 @@ void earlier(wasm::Engine* engine) {
   wasm::Value args[2] = {wasm::Val::i32(1), wasm::Value(2)}, results[1];
   CHECK(wasm::ValueType::make(wasm::ValueKind::I32)->kind() == wasm::I32);
   CHECK(!func->call(args, results) && results[0].i32() == 3 && func->kind() == wasm::EXTERN_FUNC);
-  auto module = wasm::Module::make(store.get(), wat("(module (import \"\" \"f\" (func (param i32 i32) (result i32))))"));
+  auto module =
+      wasm::Module::make(store.get(), wat("(module (import \"\" \"f\" (func (param i32 i32) (result i32))))"));
   const wasm::Extern* imports[] = {func.get()};
   CHECK(wasm::Instance::make(store.get(), module.get(), imports));
   auto owning = wasm::ownvec<wasm::Extern>::make(imports[0]->copy());

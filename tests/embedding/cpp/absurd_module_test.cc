@@ -46,7 +46,8 @@ const Bytes kOneFunction = section(3, 1, {0});
 
 void expectGoesOn(const Engine& engine) {
   Store store(engine);
-  EXPECT_EQ(callI32(instantiate(store, engine, R"((module (func (export "f") (result i32) (i32.const 42))))"), "f"), 42);
+  EXPECT_EQ(callI32(instantiate(store, engine, R"((module (func (export "f") (result i32) (i32.const 42))))"), "f"),
+            42);
 }
 
 // One of the kinds that are the module's fault.
@@ -74,7 +75,8 @@ TEST(Absurd, CountsBeyondWhatFollows) {
   expectRefused(engine, module({{12, 5, 0xff, 0xff, 0xff, 0xff, 0x0f}}), "data count");
   expectRefused(engine, module({{12, 1, 3}}), "data count without data");
   expectRefused(engine, module({{8, 5, 0xff, 0xff, 0xff, 0xff, 0x0f}}), "start");
-  for (uint8_t id = 0; id <= 13; ++id) expectRefused(engine, module({{id, 0xff, 0xff, 0xff, 0xff, 0x0f}}), "section size");
+  for (uint8_t id = 0; id <= 13; ++id)
+    expectRefused(engine, module({{id, 0xff, 0xff, 0xff, 0xff, 0x0f}}), "section size");
 }
 
 TEST(Absurd, VectorsWithinSections) {
@@ -110,8 +112,8 @@ TEST(Absurd, AsManyLocalsAsAllowedRun) {
   Bytes body{1};
   leb(body, 50'000);
   append(body, {0x7e, 0x0b});
-  auto module = Module::compile(engine, testing::module({kNoType, kOneFunction, section(7, 1, {1, 'f', 0, 0}),
-                                                         section(10, 1, sized(body))}));
+  auto module = Module::compile(
+      engine, testing::module({kNoType, kOneFunction, section(7, 1, {1, 'f', 0, 0}), section(10, 1, sized(body))}));
   ASSERT_TRUE(module) << module.error().message;
   auto i = Instance::create(store, *module, {});
   ASSERT_TRUE(i);
@@ -174,8 +176,8 @@ TEST(Absurd, NestedBlocks) {
   constexpr size_t kDeep = 100'000;
   for (size_t n = 0; n < kDeep; ++n) append(body, {0x02, 0x40});
   body.insert(body.end(), kDeep + 1, 0x0b);
-  auto module = Module::compile(engine, testing::module({kNoType, kOneFunction, section(7, 1, {1, 'f', 0, 0}),
-                                                         section(10, 1, sized(body))}));
+  auto module = Module::compile(
+      engine, testing::module({kNoType, kOneFunction, section(7, 1, {1, 'f', 0, 0}), section(10, 1, sized(body))}));
   if (module) {
     EXPECT_TRUE(Instance::create(store, *module, {})->func("f")->call({}));
   } else {
@@ -188,8 +190,8 @@ TEST(Absurd, NestedBlocks) {
 TEST(Absurd, MemoriesBeyondTheStoresLimit) {
   Engine engine;
   Store store(engine, {.maxMemoryBytes = 1 << 20});
-  for (const char* text : {"(module (memory 65536))", "(module (memory i64 0x1000000000000))",
-                           "(module (memory 17))", "(module (memory 17 65536 shared))"}) {
+  for (const char* text : {"(module (memory 65536))", "(module (memory i64 0x1000000000000))", "(module (memory 17))",
+                           "(module (memory 17 65536 shared))"}) {
     auto made = tryInstantiate(store, engine, text);
     ASSERT_FALSE(made) << text;
     EXPECT_EQ(made.error().kind, ErrorKind::Resource) << made.error().message;

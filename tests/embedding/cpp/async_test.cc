@@ -30,10 +30,11 @@ struct Waiting {
 
 struct AsyncWorld : World {
   std::deque<Waiting> waiting;
-  Func get = hostAsync(store, {{ValType::i32()}, {ValType::i32()}}, [this](Caller&, std::span<const Val> args, Completion done) -> Result<void> {
-    waiting.push_back({args[0].i32(), std::move(done)});
-    return {};
-  });
+  Func get = hostAsync(store, {{ValType::i32()}, {ValType::i32()}},
+                       [this](Caller&, std::span<const Val> args, Completion done) -> Result<void> {
+                         waiting.push_back({args[0].i32(), std::move(done)});
+                         return {};
+                       });
   Instance instance = instantiate(kSum, {get});
 
   AsyncCall start(const char* name, int32_t n) { return *callAsync(*instance.func(name), {n}); }
@@ -66,7 +67,8 @@ TEST(Async, SuspendsAndGoesOn) {
 
 TEST(Async, CallsInterleaveAndOrdinaryOnesRunMeanwhile) {
   AsyncWorld w;
-  auto plain = w.instantiate(R"((module (func (export "double") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))))");
+  auto plain = w.instantiate(
+      R"((module (func (export "double") (param i32) (result i32) (i32.mul (local.get 0) (i32.const 2)))))");
   std::vector<AsyncCall> calls;
   for (int i = 1; i <= 50; ++i) calls.push_back(w.start("sum", i));
   while (!w.waiting.empty()) {
@@ -78,7 +80,9 @@ TEST(Async, CallsInterleaveAndOrdinaryOnesRunMeanwhile) {
 
 TEST(Async, CompletedAtOnceNeedsNoSuspension) {
   World w;
-  Func at = hostAsync(w.store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, std::span<const Val> args, Completion done) { return done.resume({args[0].i32() * 2}); });
+  Func at =
+      hostAsync(w.store, {{ValType::i32()}, {ValType::i32()}},
+                [](Caller&, std::span<const Val> args, Completion done) { return done.resume({args[0].i32() * 2}); });
   auto i = w.instantiate(kSum, {at});
   AsyncCall call = *callAsync(*i.func("sum"), {4});
   ASSERT_TRUE(call.isDone());
@@ -103,13 +107,13 @@ TEST(Async, TrapsErrorsAndOverflowEndTheCallAlone) {
 
 TEST(Async, WrongUseIsAnError) {
   AsyncWorld w;
-  auto direct = w.instance.func("sum")->call({1});   // not through callAsync
+  auto direct = w.instance.func("sum")->call({1});  // not through callAsync
   ASSERT_FALSE(direct);
   EXPECT_NE(direct.error().message.find("callAsync"), std::string::npos);
   AsyncCall call = w.start("sum", 1);
   Completion done = w.waiting.front().done;
   EXPECT_TRUE(done.isPending());
-  EXPECT_TRUE(done.resume({}));   // too few results: the guest's call fails
+  EXPECT_TRUE(done.resume({}));  // too few results: the guest's call fails
   EXPECT_NE(call.take().error().message.find("0 results, not 1"), std::string::npos);
   EXPECT_FALSE(done.resume({1}));
   EXPECT_FALSE(done.isPending());
@@ -118,12 +122,13 @@ TEST(Async, WrongUseIsAnError) {
 TEST(Async, CannotSuspendAcrossAnotherHostFunction) {
   AsyncWorld w;
   std::string message;
-  Func between = Func::host(w.store, {{ValType::i32()}, {ValType::i32()}}, [&](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
-    auto inner = w.instance.func("sum")->call(args);
-    message = inner ? "" : inner.error().message;
-    results[0] = 1;
-    return {};
-  });
+  Func between = Func::host(w.store, {{ValType::i32()}, {ValType::i32()}},
+                            [&](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
+                              auto inner = w.instance.func("sum")->call(args);
+                              message = inner ? "" : inner.error().message;
+                              results[0] = 1;
+                              return {};
+                            });
   auto outer = w.instantiate(kSum, {between});
   AsyncCall call = *callAsync(*outer.func("sum"), {1});
   ASSERT_TRUE(call.isDone());
@@ -133,14 +138,15 @@ TEST(Async, CannotSuspendAcrossAnotherHostFunction) {
 TEST(Async, CallsStartedInHostFunctionsOutliveThem) {
   AsyncWorld w;
   std::optional<AsyncCall> inner;
-  Func starter = Func::host(w.store, {{ValType::i32()}, {ValType::i32()}}, [&](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
-    if (!inner) {
-      inner = w.start("sum", 2);
-      w.step();   // goes on while the guest that called us stands below
-    }
-    results[0] = args[0];
-    return {};
-  });
+  Func starter = Func::host(w.store, {{ValType::i32()}, {ValType::i32()}},
+                            [&](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
+                              if (!inner) {
+                                inner = w.start("sum", 2);
+                                w.step();  // goes on while the guest that called us stands below
+                              }
+                              results[0] = args[0];
+                              return {};
+                            });
   auto outer = w.instantiate(kSum, {starter});
   EXPECT_EQ((*outer.func("sum")->call({2}))[0].i32(), 3);
   ASSERT_FALSE(inner->isDone());
@@ -192,10 +198,11 @@ TEST(Async, FuelIsCountedThroughSuspension) {
   Config config;
   config.fuel = true;
   World plain(config);
-  Func direct = Func::host(plain.store, {{ValType::i32()}, {ValType::i32()}}, [](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
-    results[0] = args[0];
-    return {};
-  });
+  Func direct = Func::host(plain.store, {{ValType::i32()}, {ValType::i32()}},
+                           [](Caller&, std::span<const Val> args, std::span<Val> results) -> Result<void> {
+                             results[0] = args[0];
+                             return {};
+                           });
   auto spent = [](Store& store, auto&& body) {
     EXPECT_TRUE(store.addFuel(1000));
     const uint64_t before = *store.fuel();
@@ -206,19 +213,22 @@ TEST(Async, FuelIsCountedThroughSuspension) {
   const uint64_t expected = spent(plain.store, [&] { EXPECT_TRUE(i.func("sum")->call({3})); });
   Completion* done = nullptr;
   std::optional<Completion> kept;
-  Func get = hostAsync(plain.store, {{ValType::i32()}, {ValType::i32()}}, [&](Caller&, std::span<const Val>, Completion c) -> Result<void> {
-    kept = std::move(c);
-    done = &*kept;
-    return {};
-  });
+  Func get = hostAsync(plain.store, {{ValType::i32()}, {ValType::i32()}},
+                       [&](Caller&, std::span<const Val>, Completion c) -> Result<void> {
+                         kept = std::move(c);
+                         done = &*kept;
+                         return {};
+                       });
   auto j = plain.instantiate(kSum, {get});
-  EXPECT_EQ(spent(plain.store, [&] {
-    AsyncCall call = *callAsync(*j.func("sum"), {3});
-    while (!call.isDone()) {
-      Completion next = *done;
-      EXPECT_TRUE(next.resume({1}));
-    }
-  }), expected);
+  EXPECT_EQ(spent(plain.store,
+                  [&] {
+                    AsyncCall call = *callAsync(*j.func("sum"), {3});
+                    while (!call.isDone()) {
+                      Completion next = *done;
+                      EXPECT_TRUE(next.resume({1}));
+                    }
+                  }),
+            expected);
 }
 
 TEST(Async, CollectionsFindWhatSuspendedGuestsHold) {
@@ -240,7 +250,8 @@ TEST(Async, CollectionsFindWhatSuspendedGuestsHold) {
     (func (export "churn") (local $i i32)
       (loop $l
         (drop (struct.new $node (i32.const -1) (ref.null $node)))
-        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50)))))))", {pause});
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50)))))))",
+                         {pause});
   std::vector<AsyncCall> calls;
   for (int n = 0; n < 20; ++n) calls.push_back(*callAsync(*i.func("run"), {n * 100}));
   while (!waiting.empty()) {
@@ -263,20 +274,25 @@ TEST(Async, FiveThousandOnOneEventLoop) {
     Completion done;
   };
   size_t inFlight = 0, most = 0;
-  Func sleep = hostAsync(w.store, {{ValType::i32()}, {ValType::i32()}}, [&](Caller&, std::span<const Val> args, Completion done) -> Result<void> {
-    auto* timer = new Timer{{}, std::move(done)};
-    uv_timer_init(&loop, &timer->handle);
-    timer->handle.data = &inFlight;
-    most = std::max(most, ++inFlight);
-    uv_timer_start(&timer->handle, [](uv_timer_t* handle) {
-      auto* timer = reinterpret_cast<Timer*>(handle);
-      --*static_cast<size_t*>(handle->data);
-      Completion done = std::move(timer->done);
-      uv_close(reinterpret_cast<uv_handle_t*>(handle), [](uv_handle_t* closed) { delete reinterpret_cast<Timer*>(closed); });
-      EXPECT_TRUE(done.resume({1}));
-    }, static_cast<uint64_t>(20 + args[0].i32() % 7), 0);
-    return {};
-  });
+  Func sleep = hostAsync(w.store, {{ValType::i32()}, {ValType::i32()}},
+                         [&](Caller&, std::span<const Val> args, Completion done) -> Result<void> {
+                           auto* timer = new Timer{{}, std::move(done)};
+                           uv_timer_init(&loop, &timer->handle);
+                           timer->handle.data = &inFlight;
+                           most = std::max(most, ++inFlight);
+                           uv_timer_start(
+                               &timer->handle,
+                               [](uv_timer_t* handle) {
+                                 auto* timer = reinterpret_cast<Timer*>(handle);
+                                 --*static_cast<size_t*>(handle->data);
+                                 Completion done = std::move(timer->done);
+                                 uv_close(reinterpret_cast<uv_handle_t*>(handle),
+                                          [](uv_handle_t* closed) { delete reinterpret_cast<Timer*>(closed); });
+                                 EXPECT_TRUE(done.resume({1}));
+                               },
+                               static_cast<uint64_t>(20 + args[0].i32() % 7), 0);
+                           return {};
+                         });
   auto i = w.instantiate(kSum, {sleep});
   constexpr int kCalls = 5000;
   std::vector<AsyncCall> calls;

@@ -60,9 +60,9 @@ TEST(Fuel, CountsEveryInstructionButStructure) {
       (func (export "loop") (param i32)
         (loop (br_if 0 (local.tee 0 (i32.sub (local.get 0) (i32.const 1))))))))");
     EXPECT_EQ(cost(w, i, "empty"), 0u);
-    EXPECT_EQ(cost(w, i, "three"), 4u);      // two constants, add, drop
+    EXPECT_EQ(cost(w, i, "three"), 4u);  // two constants, add, drop
     EXPECT_EQ(cost(w, i, "nops"), 4u);
-    EXPECT_EQ(cost(w, i, "choose", {1}), 5u);   // local.get, if, three
+    EXPECT_EQ(cost(w, i, "choose", {1}), 5u);  // local.get, if, three
     EXPECT_EQ(cost(w, i, "choose", {0}), 3u);
     EXPECT_EQ(cost(w, i, "skip", {1}), 3u);
     EXPECT_EQ(cost(w, i, "skip", {0}), 5u);
@@ -70,7 +70,7 @@ TEST(Fuel, CountsEveryInstructionButStructure) {
     EXPECT_EQ(cost(w, i, "when", {0}), 3u);
     EXPECT_EQ(cost(w, i, "early", {0}), 5u);
     EXPECT_EQ(cost(w, i, "early", {7}), 2u);
-    EXPECT_EQ(cost(w, i, "loop", {10}), 50u);   // five each time around
+    EXPECT_EQ(cost(w, i, "loop", {10}), 50u);  // five each time around
   }
 }
 
@@ -89,7 +89,8 @@ TEST(Fuel, CountsCallsOfEveryKind) {
       (func $fib (export "fib") (param i32) (result i32)
         (if (result i32) (i32.lt_s (local.get 0) (i32.const 2)) (then (local.get 0))
           (else (i32.add (call $fib (i32.sub (local.get 0) (i32.const 1))) (call $fib (i32.sub (local.get 0) (i32.const 2))))))))
-      )", {host});
+      )",
+                           {host});
     EXPECT_EQ(cost(w, i, "direct"), 4u);
     EXPECT_EQ(cost(w, i, "indirect"), 5u);
     EXPECT_EQ(cost(w, i, "tail"), 3u);
@@ -116,7 +117,7 @@ TEST(Fuel, IsExactWhereAGuestTraps) {
       EXPECT_EQ(callError(i, name, args).kind, ErrorKind::Trap);
       return w.spent();
     };
-    EXPECT_EQ(spent("divide", {0}), 4u);   // nop, const, local.get, div
+    EXPECT_EQ(spent("divide", {0}), 4u);  // nop, const, local.get, div
     EXPECT_EQ(spent("load", {-1}), 3u);
     EXPECT_EQ(spent("unreachable"), 2u);
     EXPECT_EQ(spent("deeper"), 5u);
@@ -132,14 +133,15 @@ TEST(Fuel, CountsExceptionsByWhatIsExecuted) {
       (func (export "f") (result i32)
         (block $b (result i32) (try_table (catch $t $b) (call $throw (i32.const 5)) nop nop nop) (i32.const 1))
         nop)))");
-    EXPECT_EQ(cost(w, i, "f"), 5u);   // const, call, local.get, throw, nop
+    EXPECT_EQ(cost(w, i, "f"), 5u);  // const, call, local.get, throw, nop
   }
 }
 
 TEST(Fuel, ChargesBulkOperationsByTheirSize) {
   for (const Config& config : kinds()) {
     Fueled w(config);
-    auto i = w.instantiate(R"((module (memory 4) (table $t 100 funcref) (data $d "0123456789012345678901234567890123456789012345678901234567890123456789")
+    auto i = w.instantiate(
+        R"((module (memory 4) (table $t 100 funcref) (data $d "0123456789012345678901234567890123456789012345678901234567890123456789")
       (type $bytes (array (mut i8)))
       (func (export "fill") (param i32) (memory.fill (i32.const 0) (i32.const 7) (local.get 0)))
       (func (export "copy") (param i32) (memory.copy (i32.const 0) (i32.const 9) (local.get 0)))
@@ -211,7 +213,9 @@ TEST(Fuel, StopsInfiniteLoopsAndRecursion) {
 TEST(Fuel, HostFunctionsMayCharge) {
   Fueled w(kinds()[0]);
   Func host = Func::wrap(w.store, [](Caller caller, uint32_t n) { return caller.store().consumeFuel(n); });
-  auto i = w.instantiate(R"((module (import "h" "f" (func $f (param i32))) (func (export "f") (param i32) (call $f (local.get 0)))))", {host});
+  auto i = w.instantiate(
+      R"((module (import "h" "f" (func $f (param i32))) (func (export "f") (param i32) (call $f (local.get 0)))))",
+      {host});
   w.refill(100);
   EXPECT_EQ(cost(w, i, "f", {40}), 42u);
   auto error = callError(i, "f", {1000});

@@ -226,7 +226,8 @@ TEST(Hostile, RecursionThroughTypedHostFunctionsOverflowsCleanly) {
   Func host = Func::wrap(w.store, [&](int n) -> Result<int> { return again(n + 1); });
   auto i = w.instantiate(
       R"((module (import "" "host" (func $host (param i32) (result i32)))
-        (func (export "again") (param i32) (result i32) (i32.add (i32.const 1) (call $host (local.get 0))))))", {host});
+        (func (export "again") (param i32) (result i32) (i32.add (i32.const 1) (call $host (local.get 0))))))",
+      {host});
   again = *i.func<int(int)>("again");
   for (int turn = 0; turn < 2; ++turn) {
     auto result = again(0);
@@ -271,8 +272,8 @@ void expectMisbehaviour(Instance i, int how) {
 TEST(Hostile, ExceptionsOfHostFunctionsBecomeErrors) {
   for (int how = 0; how < 4; ++how) {
     Limited w({});
-    Func boxed = Func::host(w.store, {{}, {}},
-                            [=](Caller&, std::span<const Val>, std::span<Val>) { return misbehave(how); });
+    Func boxed =
+        Func::host(w.store, {{}, {}}, [=](Caller&, std::span<const Val>, std::span<Val>) { return misbehave(how); });
     Func typed = Func::wrap(w.store, [=] { return misbehave(how); });
     constexpr const char* kText = R"((module (import "" "host" (func $host)) (func (export "f") (call $host))))";
     expectMisbehaviour(w.instantiate(kText, {boxed}), how);

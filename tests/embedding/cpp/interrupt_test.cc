@@ -94,8 +94,10 @@ TEST(Interrupt, MeetsInstancesThatComeAndGo) {
     ASSERT_TRUE(made);
     EXPECT_EQ(callError(*made, "loop").trap, TrapCode::Interrupted);
     w.store.clearInterrupt();
-    if (some.size() < 8) some.push_back(*made);
-    else some[static_cast<size_t>(i * 5 % 8)] = *made;
+    if (some.size() < 8)
+      some.push_back(*made);
+    else
+      some[static_cast<size_t>(i * 5 % 8)] = *made;
     if (i % 4 == 0) w.store.collect();
   }
   enough = true;
@@ -108,8 +110,8 @@ TEST(Interrupt, MeetsInstancesThatComeAndGo) {
 TEST(Interrupt, ReachesEveryInstance) {
   World w;
   auto callee = w.instantiate(R"((module (func (export "f") (loop $l (br $l)))))");
-  auto caller = tryInstantiate(w.store, w.engine, R"((module (import "m" "f" (func $f)) (func (export "g") (call $f))))",
-                               {*callee.func("f")});
+  auto caller = tryInstantiate(
+      w.store, w.engine, R"((module (import "m" "f" (func $f)) (func (export "g") (call $f))))", {*callee.func("f")});
   ASSERT_TRUE(caller);
   ASSERT_TRUE(w.store.setDeadline(std::chrono::milliseconds(3)));
   EXPECT_EQ(callError(*caller, "g").trap, TrapCode::Interrupted);
@@ -125,18 +127,24 @@ TEST(DroppedStore, ByItsOwnHostFunction) {
     auto witness = std::make_shared<int>(1);
     store->setData(std::shared_ptr<void>(witness));
     Func host = Func::wrap(*store, [&] {
-      if (byMove) *store = Store(engine);
-      else store.reset();
+      if (byMove)
+        *store = Store(engine);
+      else
+        store.reset();
     });
     auto i = Instance::create(*store, compileWat(engine, R"((module (import "h" "f" (func $f)) (memory 1)
-      (func (export "g") (result i32) (call $f) (loop $l (br_if $l (i32.load (i32.const 0)))) (i32.const 7))))"), std::vector<Extern>{host});
+      (func (export "g") (result i32) (call $f) (loop $l (br_if $l (i32.load (i32.const 0)))) (i32.const 7))))"),
+                              std::vector<Extern>{host});
     ASSERT_TRUE(i);
     EXPECT_EQ(callError(*i, "g").trap, TrapCode::Interrupted);
     EXPECT_GE(witness.use_count(), 2);
     store = std::make_unique<Store>(engine);
     EXPECT_EQ(witness.use_count(), 1);
     EXPECT_FALSE(i->func("g"));
-    EXPECT_EQ(callI32(testing::instantiate(*store, engine, R"((module (func (export "f") (result i32) (i32.const 5))))"), "f"), 5);
+    EXPECT_EQ(
+        callI32(testing::instantiate(*store, engine, R"((module (func (export "f") (result i32) (i32.const 5))))"),
+                "f"),
+        5);
   }
 }
 
@@ -158,7 +166,8 @@ TEST(Limits, OfExceptions) {
   ASSERT_TRUE(i.func("chain")->call({1000}));
   EXPECT_EQ(callError(i, "chain", {-1}).trap, TrapCode::OutOfMemory);
   ASSERT_TRUE(i.func("drop")->call({}));
-  ASSERT_TRUE(i.func("scrub")->call({1000}));   // the stack is searched for references: none of the old ones is to be there
+  ASSERT_TRUE(
+      i.func("scrub")->call({1000}));  // the stack is searched for references: none of the old ones is to be there
   ASSERT_TRUE(i.func("chain")->call({1000}));
 }
 

@@ -12,7 +12,8 @@ struct Limited : World {
 
 TEST(Limits, OfOneMemory) {
   Limited w({.maxMemoryBytes = 10 << 16});
-  auto i = w.instantiate(R"((module (memory (export "m") 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))))");
+  auto i = w.instantiate(
+      R"((module (memory (export "m") 1) (func (export "grow") (param i32) (result i32) (memory.grow (local.get 0)))))");
   EXPECT_EQ(callI32(i, "grow", {9}), 1);
   EXPECT_EQ(callI32(i, "grow", {1}), -1);
   EXPECT_EQ(i.memory("m")->grow(1).error().kind, ErrorKind::Resource);
@@ -24,7 +25,9 @@ TEST(Limits, OfOneMemory) {
 TEST(Limits, OfAllMemoriesTogether) {
   for (const char* index : {"i32", "i64"}) {
     Limited w({.maxTotalMemoryBytes = 10 << 16});
-    auto text = fmt::format(R"((module (memory (export "m") {0} 4) (func (export "grow") (param {0}) (result {0}) (memory.grow (local.get 0)))))", index);
+    auto text = fmt::format(
+        R"((module (memory (export "m") {0} 4) (func (export "grow") (param {0}) (result {0}) (memory.grow (local.get 0)))))",
+        index);
     {
       auto a = w.instantiate(text);
       auto b = w.instantiate(text);
@@ -33,7 +36,8 @@ TEST(Limits, OfAllMemoriesTogether) {
       auto third = tryInstantiate(w.store, w.engine, text);
       ASSERT_FALSE(third);
       EXPECT_EQ(third.error().kind, ErrorKind::Resource);
-      EXPECT_EQ(third.error().message, "262144 bytes more exceed the store's limit of 655360 for all memories, of which 655360 are in use");
+      EXPECT_EQ(third.error().message,
+                "262144 bytes more exceed the store's limit of 655360 for all memories, of which 655360 are in use");
     }
     // Those are garbage now; what they held can be had again.
     auto again = w.instantiate(text);
@@ -60,11 +64,16 @@ TEST(Limits, OfCounts) {
   {
     auto a = w.instantiate("(module (memory 1) (table 1 funcref))");
     auto b = w.instantiate("(module (memory 1) (table 1 funcref))");
-    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module (memory 1))").error().message, "the store's limit of 2 memories is reached");
-    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module (table 1 funcref))").error().message, "the store's limit of 2 tables is reached");
+    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module (memory 1))").error().message,
+              "the store's limit of 2 memories is reached");
+    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module (table 1 funcref))").error().message,
+              "the store's limit of 2 tables is reached");
     auto c = w.instantiate("(module)");
-    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module)").error().message, "the store's limit of 3 instances is reached");
-    EXPECT_EQ(Table::create(w.store, {.element = ValType::funcref(), .min = 1}, Val::null(ValType::funcref())).error().kind, ErrorKind::Resource);
+    EXPECT_EQ(tryInstantiate(w.store, w.engine, "(module)").error().message,
+              "the store's limit of 3 instances is reached");
+    EXPECT_EQ(
+        Table::create(w.store, {.element = ValType::funcref(), .min = 1}, Val::null(ValType::funcref())).error().kind,
+        ErrorKind::Resource);
   }
   w.instantiate("(module (memory 1) (memory 1) (table 1 funcref) (table 1 funcref))");
 }

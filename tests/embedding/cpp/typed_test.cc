@@ -137,11 +137,16 @@ TEST(Typed, DeepRecursionIsAnErrorFromAnyDepthAndThread) {
 
 TEST(Wrap, DeducesTypes) {
   World w;
-  EXPECT_EQ(toString(Func::wrap(w.store, [](Caller, int32_t, double) -> float { return 0; }).type()), "(i32, f64) -> (f32)");
+  EXPECT_EQ(toString(Func::wrap(w.store, [](Caller, int32_t, double) -> float { return 0; }).type()),
+            "(i32, f64) -> (f32)");
   EXPECT_EQ(toString(Func::wrap(w.store, [](Caller&, uint64_t) {}).type()), "(i64) -> ()");
-  EXPECT_EQ(toString(Func::wrap(w.store, []() -> Result<std::tuple<int, double>> { return std::tuple(1, 2.0); }).type()),
-            "() -> (i32, f64)");
-  EXPECT_EQ(toString(Func::wrap(w.store, +[](bool) -> V128 { return {}; }).type()), "(i32) -> (v128)");
+  EXPECT_EQ(
+      toString(Func::wrap(w.store, []() -> Result<std::tuple<int, double>> { return std::tuple(1, 2.0); }).type()),
+      "() -> (i32, f64)");
+  EXPECT_EQ(toString(Func::wrap(
+                         w.store, +[](bool) -> V128 { return {}; })
+                         .type()),
+            "(i32) -> (v128)");
   std::function<ExternRef(const Func&)> f = [](const Func&) { return ExternRef(); };
   EXPECT_EQ(toString(Func::wrap(w.store, f).type()), "(funcref) -> (externref)");
 }
@@ -152,7 +157,8 @@ TEST(Wrap, IsCalledByTheGuest) {
   Linker linker(w.engine);
   linker.func("h", "mul", [&](int a, float b, double c) -> double { return ++calls, a * b * c; });
   linker.func("h", "neg", [](int64_t a) { return -a; });
-  linker.func("h", "six", [](int a, int b, int c, int d, int e, int f) { return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f; });
+  linker.func("h", "six",
+              [](int a, int b, int c, int d, int e, int f) { return a + 2 * b + 3 * c + 4 * d + 5 * e + 6 * f; });
   linker.func("h", "seven", [](int a, int, int, int, int, int, int g) { return a - g; });
   linker.func("h", "v", [](V128 v) { return v.bytes[0] ^= 1, v; });
   linker.func("h", "two", [](int a) { return std::make_tuple(a + 1, int64_t{a} << 32); });
@@ -197,7 +203,8 @@ TEST(Wrap, CallerKnowsTheGuest) {
     return caller.memory()->view().load<uint32_t>(at);
   });
   auto i = w.instantiate(R"((module (import "h" "read" (func $read (param i32) (result i32))) (memory 1)
-    (data (i32.const 100) "\2a\00\00\00") (func (export "f") (param i32) (result i32) (call $read (local.get 0)))))", {host});
+    (data (i32.const 100) "\2a\00\00\00") (func (export "f") (param i32) (result i32) (call $read (local.get 0)))))",
+                         {host});
   auto f = *i.func<int(int)>("f");
   EXPECT_EQ(*f(100), 42);
   auto beyond = f(65534);
@@ -216,9 +223,11 @@ TEST(Wrap, ErrorsAndExceptionsEndTheGuestsCall) {
   Func throws = Func::wrap(w.store, [](int x) {
     if (x) throw std::runtime_error("boom");
   });
-  auto i = w.instantiate(R"((module (import "h" "a" (func $a (param i32) (result i32))) (import "h" "b" (func $b (param i32)))
+  auto i = w.instantiate(
+      R"((module (import "h" "a" (func $a (param i32) (result i32))) (import "h" "b" (func $b (param i32)))
     (func (export "a") (param i32) (result i32) (call $a (local.get 0)))
-    (func (export "b") (param i32) (call $b (local.get 0)))))", {fails, throws});
+    (func (export "b") (param i32) (call $b (local.get 0)))))",
+      {fails, throws});
   auto a = *i.func<int(int)>("a");
   EXPECT_EQ(*a(0), 7);
   EXPECT_EQ(a(1).error().kind, ErrorKind::Io);
@@ -241,7 +250,8 @@ TEST(Wrap, ThrowsGuestExceptions) {
   auto i = w.instantiate(R"((module (import "h" "t" (tag $t (param i32))) (import "h" "f" (func $f (param i32)))
     (func (export "caught") (param i32) (result i32)
       (block $b (result i32) (try_table (catch $t $b) (call $f (local.get 0))) (i32.const -1)))
-    (func (export "uncaught") (call $f (i32.const 9)))))", {tag, host});
+    (func (export "uncaught") (call $f (i32.const 9)))))",
+                         {tag, host});
   EXPECT_EQ(*(*i.func<int(int)>("caught"))(5), 5);
   auto uncaught = (*i.func<void()>("uncaught"))();
   ASSERT_FALSE(uncaught);
@@ -259,7 +269,8 @@ TEST(Wrap, NestsCallsInBothDirections) {
   auto i = w.instantiate(R"((module (import "h" "f" (func $f (param i32) (result i32)))
     (func (export "g") (param i32) (result i32)
       (if (result i32) (i32.le_s (local.get 0) (i32.const 0)) (then (i32.div_u (i32.const 7) (i32.add (local.get 0) (i32.const 1))))
-        (else (call $f (local.get 0)))))))", {host});
+        (else (call $f (local.get 0)))))))",
+                         {host});
   down = *i.func<int(int)>("g");
   EXPECT_EQ(*(*down)(50), 57);
   auto trapped = (*down)(-1);
@@ -277,9 +288,11 @@ TEST(Wrap, ReferencesOfACallAreReleasedAfterIt) {
     for (int k = 0; k < n; ++k) (void)caller.store().externref(std::make_shared<int>(k));
   });
   Func identity = Func::wrap(w.store, [](ExternRef r, Func f) { return f.impl() ? ExternRef() : r; });
-  auto i = w.instantiate(R"((module (import "h" "f" (func $f (param i32))) (import "h" "g" (func $g (param externref funcref) (result externref)))
+  auto i = w.instantiate(
+      R"((module (import "h" "f" (func $f (param i32))) (import "h" "g" (func $g (param externref funcref) (result externref)))
     (func (export "f") (param i32) (call $f (local.get 0)))
-    (func (export "g") (param externref) (result externref) (call $g (local.get 0) (ref.null func)))))", {host, identity});
+    (func (export "g") (param externref) (result externref) (call $g (local.get 0) (ref.null func)))))",
+      {host, identity});
   auto f = *i.func<void(int)>("f");
   const size_t before = w.store.objectCount();
   ASSERT_TRUE(f(500));
@@ -304,7 +317,8 @@ TEST(Wrap, AStoreMayBeLentToAnotherThread) {
   auto i = w.instantiate(R"((module (import "h" "f" (func $f (param i32) (result i32)))
     (func $r (export "r") (param i32) (result i32)
       (if (result i32) (local.get 0) (then (i32.add (i32.const 1) (call $r (i32.sub (local.get 0) (i32.const 1))))) (else (i32.const 0))))
-    (func (export "lend") (param i32) (result i32) (i32.add (call $f (local.get 0)) (call $r (local.get 0))))))", {host});
+    (func (export "lend") (param i32) (result i32) (i32.add (call $f (local.get 0)) (call $r (local.get 0))))))",
+                         {host});
   recurse = *i.func<int(int)>("r");
   auto lend = *i.func<int(int)>("lend");
   for (int k = 0; k < 3; ++k) EXPECT_EQ(*lend(1000), 2000);

@@ -328,8 +328,8 @@ TEST(GcHeap, ObjectsKeepFunctionsAndHostValues) {
   EXPECT_EQ(store.objectCount(), before - 2);
 }
 
-// array.new and array.fill of every kind of element: exactly the elements asked for, whatever their number and place, from a constant and
-// from a variable; and what is allocated behind them is zero.
+// array.new and array.fill of every kind of element: exactly the elements asked for, whatever their number and place,
+// from a constant and from a variable; and what is allocated behind them is zero.
 TEST_P(GcProgram, ArraysFilledInPart) {
   struct Kind {
     const char *element, *get, *value, *constant, *equal;
@@ -385,7 +385,8 @@ TEST_P(GcProgram, ArraysFilledInPart) {
           (br_if $next (i32.lt_u (local.tee $n (i32.add (local.get $n) (i32.const 1))) (local.get $most))))
         (local.get $bad))))";
     auto replace = [&](std::string_view what, std::string_view with) {
-      for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size()) text.replace(at, what.size(), with);
+      for (size_t at = 0; (at = text.find(what, at)) != std::string::npos; at += with.size())
+        text.replace(at, what.size(), with);
     };
     replace("ELEMENT", kind.element);
     replace("GET", kind.get);
@@ -396,8 +397,8 @@ TEST_P(GcProgram, ArraysFilledInPart) {
   }
 }
 
-// A table whose entries are replaced in no order, far more of them than the heap holds: most lines keep a few of their objects for long, and
-// the heap must still not outgrow its limit.
+// A table whose entries are replaced in no order, far more of them than the heap holds: most lines keep a few of their
+// objects for long, and the heap must still not outgrow its limit.
 TEST_P(GcProgram, ScatteredSurvivors) {
   auto i = make(R"((module
     (type $node (struct (field i32) (field (ref null $node))))

@@ -25,12 +25,12 @@ void section(Bytes& module, uint8_t id, const Bytes& content) {
   append(module, content);
 }
 
-// (func (export "f") (param i32 i32) (result i32)) whose 2^20 uses of parameter 1 stand four loops deep, where each counts 2^12: the sum, of 32
-// bits, is nought, as if the parameter were never used.
+// (func (export "f") (param i32 i32) (result i32)) whose 2^20 uses of parameter 1 stand four loops deep, where each
+// counts 2^12: the sum, of 32 bits, is nought, as if the parameter were never used.
 Bytes wrappingWeight() {
   Bytes body = {0};
-  for (int i = 0; i < 4; ++i) append(body, {0x03, 0x7f});                     // loop (result i32)
-  for (int i = 0; i < (1 << 20) - 1; ++i) append(body, {0x20, 1, 0x1a});      // local.get 1, drop
+  for (int i = 0; i < 4; ++i) append(body, {0x03, 0x7f});                 // loop (result i32)
+  for (int i = 0; i < (1 << 20) - 1; ++i) append(body, {0x20, 1, 0x1a});  // local.get 1, drop
   append(body, {0x20, 1});
   for (int i = 0; i < 5; ++i) body.push_back(0x0b);
   Bytes code = {1};

@@ -18,7 +18,7 @@ TEST(Inspect, NativeCodeEndsWithItsFunctionInLargeModules) {
   }
   Engine engine;
   const Module module = compileWat(engine, text + ")");
-  uint64_t least = 0;   // where the next function may begin
+  uint64_t least = 0;  // where the next function may begin
   std::vector<std::pair<uint64_t, uint64_t>> places;
   for (uint32_t f = 0; f < 2000; f += 50) {
     auto compiled = compiledFunction(module, f);

@@ -1,4 +1,5 @@
-// Modules that let go of their functions' bytes (Config::keepBytes): what goes on working, and what says that it cannot.
+// Modules that let go of their functions' bytes (Config::keepBytes): what goes on working, and what says that it
+// cannot.
 #include <fmt/format.h>
 
 #include "tests/unit/vm/vm_test.h"

@@ -102,7 +102,8 @@ TEST(CodeCacheLimit, FullIsAnErrorAndDroppingMakesRoom) {
   EXPECT_TRUE(Module::compile(w.engine, *frontend::parseWat(numbered(-2))));
 }
 
-// What has been compiled can be called, both ways, though each new signature needs code of its own between host and guest.
+// What has been compiled can be called, both ways, though each new signature needs code of its own between host and
+// guest.
 TEST(CodeCacheLimit, NewSignaturesAreCalledWhenItIsFull) {
   const uint64_t before = codeCacheStats().limit;
   World w;

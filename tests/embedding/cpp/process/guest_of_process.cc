@@ -1,4 +1,5 @@
-// How the library behaves in a process that is not its own. Each case has a process to itself, says nothing, and ends with 0.
+// How the library behaves in a process that is not its own. Each case has a process to itself, says nothing, and ends
+// with 0.
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -20,12 +21,12 @@
 
 namespace {
 
-#define CHECK(condition)                                                        \
-  do {                                                                          \
-    if (!(condition)) {                                                         \
+#define CHECK(condition)                                                           \
+  do {                                                                             \
+    if (!(condition)) {                                                            \
       std::fprintf(stderr, "%s:%d: not so: %s\n", __FILE__, __LINE__, #condition); \
-      _exit(1);                                                                 \
-    }                                                                           \
+      _exit(1);                                                                    \
+    }                                                                              \
   } while (false)
 
 using wattle::TrapCode;
@@ -189,7 +190,8 @@ std::string largeText(int functions) {
   std::string text = "(module ";
   for (int i = 0; i < functions; ++i) {
     text += "(func (export \"f" + std::to_string(i) + "\") (param i32) (result i32)";
-    for (int k = 0; k < 20; ++k) text += "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 77)) (i32.const 12345)))";
+    for (int k = 0; k < 20; ++k)
+      text += "(local.set 0 (i32.add (i32.mul (local.get 0) (i32.const 77)) (i32.const 12345)))";
     text += "(local.get 0))";
   }
   return text + ")";
@@ -311,9 +313,11 @@ void outOfMemory() {
 const struct {
   const char* name;
   void (*run)();
-} kCases[] = {{"handler_before", handlerBefore}, {"handler_after", handlerAfter},     {"no_handlers", noHandlers},
-              {"fault_in_callback", faultInCallback}, {"small_stack", smallStack},    {"alternate_stack", alternateStack},
-              {"after_fork", afterFork},         {"loaded_late", loadedLate},         {"out_of_memory", outOfMemory}};
+} kCases[] = {{"handler_before", handlerBefore}, {"handler_after", handlerAfter},
+              {"no_handlers", noHandlers},       {"fault_in_callback", faultInCallback},
+              {"small_stack", smallStack},       {"alternate_stack", alternateStack},
+              {"after_fork", afterFork},         {"loaded_late", loadedLate},
+              {"out_of_memory", outOfMemory}};
 
 }  // namespace
 
