@@ -21,6 +21,5 @@ inline constexpr uint32_t kMaxResults = 1'000;
 inline constexpr uint32_t kMaxStructFields = 10'000;
 inline constexpr uint32_t kMaxSubtypeDepth = 63;
 inline constexpr uint32_t kMaxLocals = 50'000;
-inline constexpr uint32_t kMaxFixedArray = 10'000;
 
 }  // namespace wattle::frontend

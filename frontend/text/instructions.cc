@@ -93,7 +93,8 @@ void InstructionParser::openFolded() {
     default: break;
   }
   cursor_.advance();
-  frames_.push_back({.kind = FrameKind::Operands, .hint = hint, .deferredStart = deferred_.size()});
+  frames_.push_back(
+      {.kind = FrameKind::Operands, .isBrIf = *op == Op::BrIf, .hint = hint, .deferredStart = deferred_.size()});
   writeInstruction(*op, deferred_);
 }
 
@@ -122,7 +123,9 @@ void InstructionParser::endBlock() {
 }
 
 void InstructionParser::openIfArm(Frame& frame) {
-  if (frame.stage == Stage::Start && cursor_.takeOpen("then")) {
+  if (frame.stage == Stage::Start && cursor_.isOpen("then")) {
+    takeLateHint(frame, Op::If);
+    cursor_.takeOpen("then");
     flushDeferred(frame);
     labels_.push(frame.label);
     frame.stage = Stage::First;
@@ -161,9 +164,10 @@ void InstructionParser::openTryArm(Frame& frame) {
 }
 
 void InstructionParser::closeParen() {
-  const Frame& top = frames_.back();
+  Frame& top = frames_.back();
   switch (top.kind) {
     case FrameKind::Operands:
+      if (top.isBrIf) takeLateHint(top, Op::BrIf);
       flushDeferred(top);
       frames_.pop_back();
       break;
@@ -243,6 +247,7 @@ void InstructionParser::plainControl(Op op, Frame& top) {
     return;
   }
   writeInstruction(op, out_);
+  checkLabel(top);
   top.kind = op == Op::Catch ? FrameKind::FlatCatch : FrameKind::FlatCatchAll;
 }
 
@@ -266,6 +271,12 @@ std::optional<uint8_t> InstructionParser::takeHint(Op op) {
   if (cursor_.hasAnnotation(AnnotationKind::BranchHint)) return fail("duplicate annotation");
   if (op != Op::If && op != Op::BrIf) return fail("invalid target", ErrorKind::Invalid);
   return static_cast<uint8_t>(bytes[0]);
+}
+
+// The hint of a folded instruction may also stand behind its operands, as it stands before the instruction itself when
+// that is written flat.
+void InstructionParser::takeLateHint(Frame& frame, Op op) {
+  if (!frame.hint) frame.hint = takeHint(op);
 }
 
 void InstructionParser::recordHint(std::optional<uint8_t> hint) {

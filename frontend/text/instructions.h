@@ -59,6 +59,7 @@ class InstructionParser {
   struct Frame {
     FrameKind kind;
     Stage stage = Stage::Start;
+    bool isBrIf = false;
     std::optional<uint8_t> hint = {};
     std::optional<std::string_view> label = {};
     size_t deferredStart = 0;
@@ -80,6 +81,7 @@ class InstructionParser {
   void flushDeferred(const Frame& frame);
   void checkLabel(const Frame& frame);
   std::optional<uint8_t> takeHint(Op op);
+  void takeLateHint(Frame& frame, Op op);
   void recordHint(std::optional<uint8_t> hint);
   std::optional<Op> opAt(uint32_t ahead) const;
 

@@ -136,12 +136,10 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::ArrayNewFixed>, Cursor& at) {
   const FieldType* element = readArray(at, type);
   if (!element) return false;
   const uint32_t count = readU32(at);
-  if (count > kMaxFixedArray) {
-    return fail(ErrorKind::Limit,
-                "array.new_fixed of " + std::to_string(count) + " elements: at most " + std::to_string(kMaxFixedArray));
-  }
   for (uint32_t i = 0; i < count; i++) {
+    const ValType* before = at.top;
     if (!pop(at, element->type.unpacked())) return false;
+    if (at.top == before) break;  // a polymorphic stack at its base has all the others too
   }
   push(at, newRef(type));
   emit(at, [&](Sink& sink) { sink.arrayNewFixed(type, count); });

@@ -172,7 +172,9 @@ TEST(Validation, Aggregates) {
        "(type (array anyref)) (data \"\") (func (drop (array.new_data 0 0 (i32.const 0) (i32.const 0))))"},
       {"invalid: type mismatch", "(type (array (ref 0))) (func (drop (array.new_default 0 (i32.const 0))))"},
       {"ok", "(type (array i32)) (func (drop (array.new_fixed 0 2 (i32.const 0) (i32.const 0))))"},
-      {"limit: array.new_fixed", "(type (array i32)) (func unreachable array.new_fixed 0 10001 drop)"},
+      {"ok", "(type (array i32)) (func unreachable array.new_fixed 0 0xffffffff drop)"},
+      {"invalid: type mismatch",
+       "(type (array i32)) (func unreachable (i64.const 0) array.new_fixed 0 0xffffffff drop)"},
       {"invalid: type with descriptor requires descriptor allocation",
        "(rec (type (descriptor 1) (struct)) (type (describes 0) (struct))) (func struct.new 0 drop)"},
   });

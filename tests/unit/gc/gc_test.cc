@@ -274,6 +274,30 @@ TEST_P(GcProgram, ConstantExpressions) {
   }
 }
 
+// As many operands as a function has room for, constants, locals and references on the operand stack.
+TEST_P(GcProgram, FixedArraysOfManyElements) {
+  constexpr int kCount = 30000;
+  std::string numbers, boxes;
+  for (int k = 0; k < kCount; ++k) {
+    numbers += k % 3 ? " (i32.const " + std::to_string(k) + ")" : " (local.get 0)";
+    if (k % 300 == 0) boxes += " (struct.new $box (i32.const " + std::to_string(k) + "))";
+  }
+  auto i = make(R"((module
+    (type $box (struct (field i32)))
+    (type $boxes (array (ref $box)))
+    (type $numbers (array i32))
+    (func (export "number") (param i32) (result i32)
+      (array.get $numbers (array.new_fixed $numbers )" +
+                std::to_string(kCount) + numbers + R"() (local.get 0)))
+    (func (export "box") (param i32) (result i32)
+      (struct.get $box 0 (array.get $boxes (array.new_fixed $boxes 100)" +
+                boxes + ") (local.get 0)))))");
+  EXPECT_EQ(callI32(i, "number", {29999}), 29999);
+  EXPECT_EQ(callI32(i, "number", {10}), 10);
+  EXPECT_EQ(callI32(i, "number", {12}), 12);
+  EXPECT_EQ(callI32(i, "box", {99}), 29700);
+}
+
 TEST(GcHeap, TheLimitIsATrap) {
   Engine engine;
   Store store(engine, {.maxGcHeapBytes = 1 << 20});
