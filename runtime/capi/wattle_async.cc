@@ -100,9 +100,7 @@ wattle_error_t* wattle_completion_resume(const wattle_completion_t* completion, 
   return orError([&]() -> wattle::Result<void> {
     if (!completion->completion.isPending()) return completion->completion.resume({});  // which says why not
     wattle::Store& store = *completion->store->api;
-    // Within a host function the values stay as long as that runs: it may be the very one that is completed.
-    std::optional<wattle::RootScope> scope;
-    if (!completion->store->context().activation) scope.emplace(store);
+    wattle::RootScope scope(store);
     auto values = toVals(store, results, completion->results);
     if (!values) return std::unexpected(std::move(values.error()));
     // The host may delete the completion meanwhile.

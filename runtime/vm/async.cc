@@ -22,11 +22,12 @@ Result<void> Completion::complete(Result<std::vector<Val>> outcome) const {
     if (state_->outcome) return argument("completed already, or the call was cancelled");
     if (!fiber || fiber->isDone()) return argument("the call is over");
     if (!fiber->isHere()) return argument("a call can only be completed on its store's thread");
+    if (!fiber->awaits(*state_)) fiber->note(state_);
     return {};
   });
   if (!possible) return possible;
   state_->outcome = std::move(outcome);
-  if (fiber->isSuspended() && fiber->waitsFor() == state_.get()) fiber->resume();
+  if (fiber->awaits(*state_)) fiber->resume();
   return {};
 }
 

@@ -185,7 +185,10 @@ namespace {
 // An asynchronous host function has begun what it does, and all that it held on to is gone.
 Result<void> awaitOutcome(Fiber& fiber, std::span<Val> results) {
   auto suspension = std::exchange(fiber.pending, nullptr);
-  if (!suspension->outcome) fiber.await(*suspension);
+  if (suspension->outcome)
+    fiber.forgetNoted(*suspension);
+  else
+    fiber.await(*suspension);
   auto& outcome = *suspension->outcome;
   if (!outcome) return std::unexpected(std::move(outcome.error()));
   if (outcome->size() != results.size()) {

@@ -169,6 +169,11 @@ void Store::traceWords(Tracer& tracer) {
   for (const GcRoots* roots = gcRoots; roots; roots = roots->outer()) {
     for (const abi::RawValue& value : roots->values()) tracer.markConservatively(value.words[0]);
   }
+  for (const auto& noted : notedOutcomes) {
+    const auto suspension = noted.lock();
+    if (!suspension || !suspension->outcome || !suspension->outcome->has_value()) continue;
+    for (const Val& value : **suspension->outcome) tracer.markConservatively(value.low());
+  }
 }
 
 void Store::collect(bool releasePins) {

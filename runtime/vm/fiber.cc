@@ -56,6 +56,16 @@ void Fiber::await(Suspension& suspension) {
   waitsFor_ = nullptr;
 }
 
+void Fiber::note(const std::shared_ptr<Suspension>& suspension) {
+  auto& noted = store_->notedOutcomes;
+  std::erase_if(noted, [](const auto& other) { return other.expired(); });
+  noted.push_back(suspension);
+}
+
+void Fiber::forgetNoted(const Suspension& suspension) {
+  std::erase_if(store_->notedOutcomes, [&](const auto& noted) { return noted.lock().get() == &suspension; });
+}
+
 // Out of the store's chain: as when the activation ends.
 void Fiber::unlink() {
   abi::VMActivation& a = *thread_.top;

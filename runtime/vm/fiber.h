@@ -47,7 +47,10 @@ class Fiber : public std::enable_shared_from_this<Fiber> {
   bool isDone() const { return coroutine_->isDone(); }
   bool isSuspended() const { return suspended_; }
   bool isHere() const { return std::this_thread::get_id() == home_; }
-  const Suspension* waitsFor() const { return waitsFor_; }
+  bool awaits(const Suspension& suspension) const { return suspended_ && waitsFor_ == &suspension; }
+  // An outcome is about to be left in it, before it is awaited: for as long as there is one, its values are roots.
+  void note(const std::shared_ptr<Suspension>& suspension);
+  void forgetNoted(const Suspension& suspension);
   Result<std::vector<Val>> take() { return std::move(*result_); }
   void whenDone(std::function<void()> callback);
   // The asynchronous host function that is about to return has left this to wait for.

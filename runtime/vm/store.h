@@ -26,6 +26,7 @@
 namespace wattle::vm {
 
 class Fiber;
+struct Suspension;
 class HostFunction;
 class RootVisitor;
 struct HostDefinition;
@@ -116,6 +117,8 @@ class Store {
   uint64_t exceptionBytes = 0;
   HostInfoTable hostInfo;
   std::vector<Fiber*> suspendedFibers;
+  // Of asynchronous host functions that are still running: the values wait for their guest, and are roots.
+  std::vector<std::weak_ptr<const Suspension>> notedOutcomes;
   // The host function for a definition: one in each store, as long as it lives.
   Result<HostFunction*> hostFunction(const std::shared_ptr<const HostDefinition>& definition);
   void forgetHostFunction(const HostDefinition* definition) { hostFunctions_.erase(definition); }

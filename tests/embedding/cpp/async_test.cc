@@ -265,6 +265,46 @@ TEST(Async, CollectionsFindWhatSuspendedGuestsHold) {
 }
 
 // Thousands in flight on one thread, woken by timers.
+// Completed deep within the callback that is to complete: what made the reference has returned long before the guest has
+// it.
+TEST(Async, NotedReferencesLiveUntilTheyAreAwaited) {
+  World w(Config{}, StoreLimits{.gcStress = 1});
+  std::optional<Instance> i;
+  std::optional<Completion> open;
+  Func give = Func::host(w.store, {{}, {}}, [&](Caller&, std::span<const Val>, std::span<Val>) -> Result<void> {
+    auto made = i->func("make")->call({7});
+    if (!made) return std::unexpected(made.error());
+    return open->resume(*made);
+  });
+  Func get = hostAsync(w.store, {{}, {ValType{Kind::Ref, true, false, Heap::Any}}},
+                       [&](Caller&, std::span<const Val>, Completion done) -> Result<void> {
+                         open = done;
+                         auto given = i->func("within")->call({});
+                         if (!given) return std::unexpected(given.error());
+                         auto churned = i->func("churn")->call({});
+                         if (!churned) return std::unexpected(churned.error());
+                         w.store.collect();
+                         return {};
+                       });
+  i = w.instantiate(R"((module
+    (type $node (struct (field i32)))
+    (import "host" "get" (func $get (result anyref)))
+    (import "host" "give" (func $give))
+    (func (export "make") (param $n i32) (result anyref) (struct.new $node (local.get $n)))
+    (func (export "within") (call $give))
+    (func (export "churn") (local $i i32)
+      (loop $l
+        (drop (struct.new $node (i32.const -1)))
+        (br_if $l (i32.lt_u (local.tee $i (i32.add (local.get $i) (i32.const 1))) (i32.const 50)))))
+    (func (export "run") (result i32) (struct.get $node 0 (ref.cast (ref $node) (call $get))))))",
+                    {get, give});
+  AsyncCall call = *callAsync(*i->func("run"), {});
+  ASSERT_TRUE(call.isDone());
+  auto results = call.take();
+  ASSERT_TRUE(results) << results.error().message;
+  EXPECT_EQ((*results)[0].i32(), 7);
+}
+
 TEST(Async, FiveThousandOnOneEventLoop) {
   World w;
   uv_loop_t loop;
