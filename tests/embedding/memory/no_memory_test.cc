@@ -1,9 +1,10 @@
 // Every allocation fails once: whatever is done then ends with an error or does without, and everything goes on
 // afterwards.
 //
-// This binary replaces operator new. A scenario runs again and again, each time with a later allocation failing (that
+// This binary replaces operator new, malloc and realloc, on all threads. A scenario runs again and again, each time with a later allocation failing (that
 // one only, or all from that one on), until it runs to its end without having met the failure. It says whether it got
 // to its result; it throws nothing.
+#include <atomic>
 #include <cstdlib>
 #include <cstring>
 #include <memory>
@@ -20,22 +21,27 @@ namespace {
 
 enum class Fail : uint8_t { Never, Once, FromThenOn };
 
-thread_local Fail mode = Fail::Never;
-thread_local uint64_t remaining = 0;
-thread_local bool hasFailed = false;
+std::atomic<Fail> mode = Fail::Never;
+std::atomic<int64_t> remaining = 0;
+std::atomic<bool> hasFailed = false;
 
 bool fails() {
-  if (mode == Fail::Never) return false;
-  if (remaining > 0) return --remaining, false;
+  const Fail now = mode;
+  if (now == Fail::Never) return false;
+  const int64_t left = remaining.fetch_sub(1);
+  if (left > 0 || (left < 0 && now == Fail::Once)) return false;
   hasFailed = true;
-  if (mode == Fail::Once) mode = Fail::Never;
   return true;
 }
+
+extern "C" void* __real_malloc(std::size_t size);
+extern "C" void* __real_realloc(void* at, std::size_t size);
 
 void* allocate(std::size_t size, std::size_t alignment) {
   if (fails()) return nullptr;
   if (size == 0) size = 1;
-  return alignment ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment) : std::malloc(size);
+  return alignment ? std::aligned_alloc(alignment, (size + alignment - 1) / alignment * alignment)
+                   : __real_malloc(size);
 }
 
 void* allocateOrThrow(std::size_t size, std::size_t alignment) {
@@ -44,6 +50,10 @@ void* allocateOrThrow(std::size_t size, std::size_t alignment) {
 }
 
 }  // namespace
+
+// By the linker's --wrap, in all that is linked in.
+extern "C" void* __wrap_malloc(std::size_t size) { return fails() ? nullptr : __real_malloc(size); }
+extern "C" void* __wrap_realloc(void* at, std::size_t size) { return fails() ? nullptr : __real_realloc(at, size); }
 
 void* operator new(std::size_t size) { return allocateOrThrow(size, 0); }
 void* operator new[](std::size_t size) { return allocateOrThrow(size, 0); }
@@ -76,12 +86,13 @@ End endOf(const Error& error) {
   return says ? End::NoMemory : End::Wrong;
 }
 
-// `prepare` makes what `run` works on; nothing fails meanwhile, nor in what prepare's result does when it goes.
+// `prepare` makes what `run` works on; nothing fails meanwhile, nor in what prepare's result does when it goes. Of the
+// allocations after the first `every` ones fewer and fewer are tried.
 template <class Prepare, class Run>
-void sweep(Prepare&& prepare, Run&& run) {
+void sweep(Prepare&& prepare, Run&& run, int64_t every = INT64_MAX) {
   for (Fail how : {Fail::Once, Fail::FromThenOn}) {
     uint64_t failures = 0;
-    for (uint64_t at = 0;; ++at) {
+    for (int64_t at = 0;; at += 1 + at / every) {
       auto prepared = prepare();
       hasFailed = false;
       remaining = at;
@@ -158,6 +169,42 @@ End compileLinkCall(Prepared& w) {
 
 TEST(NoMemory, CompileLinkCall) {
   sweep([] { return std::make_unique<Prepared>(); }, [](auto& w) { return compileLinkCall(*w); });
+}
+
+// Enough functions for the worker threads, which run out of memory as well.
+TEST(NoMemory, CompileOnManyThreads) {
+  std::string text = "(module (memory 1)";
+  for (int f = 0; f < 200; ++f) {
+    text += "(func (export \"f" + std::to_string(f) + "\") (param i32) (result i32) (local.get 0)";
+    for (int k = 0; k < 60; ++k) text += "(i32.xor (i32.load offset=" + std::to_string(4 * k) + " (local.get 0)))";
+    text += ")";
+  }
+  const std::vector<uint8_t> binary = *wat2wasm(text + ")");
+  struct World {
+    Engine engine;
+    Store store{engine};
+    explicit World(bool lazy)
+        : engine([&] {
+            Config config;
+            config.lazy = lazy;
+            config.compileThreads = 4;
+            return config;
+          }()) {}
+  };
+  for (bool lazy : {false, true}) {
+    auto run = [&](auto& w) {
+      auto module = Module::compile(w->engine, binary);
+      if (!module) return endOf(module.error());
+      auto instance = Instance::create(w->store, *module, {});
+      if (!instance) return endOf(instance.error());
+      auto function = instance->func("f199");
+      const Val args[] = {0};
+      auto results = function->call(args);
+      if (!results) return endOf(results.error());
+      return (*results)[0].i32() == 0 ? End::Right : End::Wrong;
+    };
+    sweep([&] { return std::make_unique<World>(lazy); }, run, 20);
+  }
 }
 
 struct WithInstance : Prepared {
