@@ -18,7 +18,7 @@ Engine::Engine(const Config& c) : config(c), pool(c.compileThreads) { installTra
 
 DiskCache* Engine::diskCache() {
   if (config.cacheDirectory.empty()) return nullptr;
-  std::call_once(diskOnce_, [this] {
+  diskOnce_([this] {
     if (auto opened = DiskCache::open(config.cacheDirectory, config.cacheBytes)) disk_ = std::move(*opened);
     diskOpen_.store(disk_.get(), std::memory_order_release);
   });

@@ -13,6 +13,7 @@
 #include "runtime/compile/worker_pool.h"
 #include "runtime/vm/background_task.h"
 #include "runtime/vm/heap_trim.h"
+#include "runtime/vm/once.h"
 #include "wattle/stats.hpp"
 #include "wattle/wattle.hpp"
 
@@ -59,7 +60,7 @@ struct Engine {
   ModuleTable modules;
 
  private:
-  std::once_flag diskOnce_;
+  Once diskOnce_;
   std::shared_ptr<DiskCache> disk_;
   std::atomic<const DiskCache*> diskOpen_{nullptr};
 

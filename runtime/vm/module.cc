@@ -155,7 +155,7 @@ std::shared_ptr<const sandbox::MemoryImage> Module::memoryImage(uint32_t memory)
     if (memory + 1 == info_.memories.size()) instantiated_.store(true, std::memory_order_relaxed);
     return nullptr;
   }
-  std::call_once(imagesOnce_, [this] { makeImages(); });
+  imagesOnce_([this] { makeImages(); });
   return images_.empty() ? nullptr : images_[memory - info_.importedMemories];
 }
 
@@ -203,8 +203,7 @@ const frontend::Export* Module::findExport(std::string_view name) const {
 }
 
 const frontend::Names& Module::names() const {
-  std::call_once(namesOnce_,
-                 [this] { names_ = std::make_unique<frontend::Names>(frontend::decodeNames(info_, bytes_.span())); });
+  namesOnce_([this] { names_ = std::make_unique<frontend::Names>(frontend::decodeNames(info_, bytes_.span())); });
   return *names_;
 }
 

@@ -19,6 +19,7 @@
 #include "runtime/vm/engine.h"
 #include "runtime/vm/image.h"
 #include "runtime/vm/module_bytes.h"
+#include "runtime/vm/once.h"
 #include "runtime/vm/type_registry.h"
 #include "sandbox/linear_memory.h"
 #include "sandbox/memory_image.h"
@@ -114,9 +115,9 @@ class Module {
   };
   std::unique_ptr<ToStore> toStore_;  // lazy code of the disk cache
   std::atomic<bool> instantiated_ = false;
-  std::once_flag imagesOnce_;
+  Once imagesOnce_;
   std::vector<std::shared_ptr<const sandbox::MemoryImage>> images_;  // by defined memory; empty: none
-  mutable std::once_flag namesOnce_;
+  mutable Once namesOnce_;
   mutable std::unique_ptr<frontend::Names> names_;
 };
 
