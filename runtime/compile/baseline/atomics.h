@@ -29,6 +29,14 @@ constexpr AtomicKind atomicKind(Op op) {
   return AtomicKind::Xor;
 }
 
+template <Op op>
+struct Atomic {
+  static constexpr AtomicKind kKind = atomicKind(op);
+  static constexpr uint32_t kBytes = accessBytes(op);
+  static constexpr Width kWidth = kBytes == 1 ? w8 : kBytes == 2 ? w16 : kBytes == 4 ? w32 : w64;
+  static constexpr Type kType = frontend::info(op).signature.back() == 'I' ? Type::I64 : Type::I32;
+};
+
 inline Compiler::Address Compiler::atomicAddress(const MemArg& arg, uint32_t bytes) {
   Address a = address(arg, bytes);
   if (bytes == 1) return a;
@@ -60,101 +68,125 @@ inline void Compiler::zeroExtend(uint32_t bytes, Gpr r) {
     as_.mov(w32, r, r);
 }
 
+// dst = what is in memory, zero-extended.
+inline void Compiler::atomicRead(uint32_t bytes, Gpr dst, const Mem& m) {
+  if (bytes == 1)
+    as_.movzx8(dst, m);
+  else if (bytes == 2)
+    as_.movzx16(dst, m);
+  else
+    as_.mov(bytes == 4 ? w32 : w64, dst, m);
+}
+
+// The address in the scratch register, which nothing that follows may use.
+inline void Compiler::atomicAddressInScratch(const MemArg& arg, uint32_t bytes) {
+  Address a = atomicAddress(arg, bytes);
+  as_.lea(w64, kScratch, a.mem);
+  release(a);
+}
+
+// The operand in another register than rax, which becomes the instruction's own unless it `holdsRax` already.
+inline Gpr Compiler::useBesideRax(Operand& o, bool holdsRax) {
+  Gpr r = use(o);
+  if (r != Gpr::rax) {
+    if (!holdsRax) claim(Gpr::rax);
+    return r;
+  }
+  r = allocGpr();
+  as_.mov(w64, r, Gpr::rax);
+  o.reg = static_cast<uint8_t>(r);
+  return r;
+}
+
+// wait, notify: a builtin's arguments and result, with the offset behind the former.
+template <Op op>
+void Compiler::atomicWaitNotify(const MemArg& arg) {
+  constexpr bool isNotify = Atomic<op>::kKind == AtomicKind::Notify;
+  constexpr size_t kBuiltin = isNotify                  ? offsetof(abi::BuiltinTable, AtomicNotify)
+                              : Atomic<op>::kBytes == 4 ? offsetof(abi::BuiltinTable, AtomicWait32)
+                                                        : offsetof(abi::BuiltinTable, AtomicWait64);
+  push({Where::Const, Type::I64, 0, 0, static_cast<int64_t>(arg.offset)});
+  callBuiltin(kBuiltin, arg.memory, isNotify ? 3 : 4);
+  trapOnStatus();
+  as_.shr(w64, Gpr::rax, 32);
+  freeGpr_ &= ~bit(Gpr::rax);
+  pushGpr(Type::I32, Gpr::rax);
+}
+
+template <Op op>
+void Compiler::atomicLoad(const MemArg& arg) {
+  Address a = atomicAddress(arg, Atomic<op>::kBytes);
+  Gpr dst = resultGpr(targetPin(false));
+  atomicRead(Atomic<op>::kBytes, dst, a.mem);
+  release(a);
+  pushGpr(Atomic<op>::kType, dst);
+}
+
+template <Op op>
+void Compiler::atomicCompareExchange(const MemArg& arg) {
+  Operand replacement = pop(), expected = pop();
+  atomicAddressInScratch(arg, Atomic<op>::kBytes);
+  const bool isInRax = expected.where == Where::Gpr && expected.gpr() == Gpr::rax;
+  Gpr v = useBesideRax(replacement, isInRax);
+  if (!isInRax) {
+    load(Gpr::rax, expected);
+    release(expected);
+  }
+  as_.lockCmpxchg(Atomic<op>::kWidth, Mem(kScratch), v);
+  zeroExtend(Atomic<op>::kBytes, Gpr::rax);
+  release(replacement);
+  pushGpr(Atomic<op>::kType, Gpr::rax);
+}
+
+template <Op op>
+void Compiler::atomicLogic(const MemArg& arg) {
+  constexpr AtomicKind kind = Atomic<op>::kKind;
+  constexpr AluOp alu = kind == AtomicKind::And ? AluOp::and_ : kind == AtomicKind::Or ? AluOp::or_ : AluOp::xor_;
+  Operand value = pop();
+  atomicAddressInScratch(arg, Atomic<op>::kBytes);
+  Gpr v = useBesideRax(value, false);
+  Gpr next = allocGpr();
+  atomicRead(Atomic<op>::kBytes, Gpr::rax, Mem(kScratch));
+  x64::Label again;
+  as_.bind(again);
+  as_.mov(w64, next, Gpr::rax);
+  as_.alu(alu, w64, next, v);
+  as_.lockCmpxchg(Atomic<op>::kWidth, Mem(kScratch), next);
+  as_.jcc(Cond::ne, again);
+  freeReg(next);
+  release(value);
+  pushGpr(Atomic<op>::kType, Gpr::rax);
+}
+
+// Store, add, sub, exchange: what one instruction does.
+template <Op op>
+void Compiler::atomicExchange(const MemArg& arg) {
+  constexpr AtomicKind kind = Atomic<op>::kKind;
+  Operand value = pop();
+  Gpr v = toTemp(value);
+  Address a = atomicAddress(arg, Atomic<op>::kBytes);
+  if constexpr (kind == AtomicKind::Sub) as_.neg(w64, v);
+  if constexpr (kind == AtomicKind::Add || kind == AtomicKind::Sub)
+    as_.lockXadd(Atomic<op>::kWidth, a.mem, v);
+  else
+    as_.xchg(Atomic<op>::kWidth, a.mem, v);
+  release(a);
+  if constexpr (kind == AtomicKind::Store) return release(value);
+  zeroExtend(Atomic<op>::kBytes, v);
+  pushGpr(Atomic<op>::kType, v);
+}
+
 template <Op op>
 void Compiler::atomicOp(const MemArg& arg) {
-  constexpr AtomicKind kind = atomicKind(op);
-  constexpr uint32_t bytes = accessBytes(op);
-  constexpr Width w = bytes == 1 ? w8 : bytes == 2 ? w16 : bytes == 4 ? w32 : w64;
-  constexpr Type type = frontend::info(op).signature.back() == 'I' ? Type::I64 : Type::I32;
-
-  if constexpr (kind == AtomicKind::Wait || kind == AtomicKind::Notify) {
-    push({Where::Const, Type::I64, 0, 0, static_cast<int64_t>(arg.offset)});
-    const size_t builtin = kind == AtomicKind::Notify ? offsetof(abi::BuiltinTable, AtomicNotify)
-                           : bytes == 4               ? offsetof(abi::BuiltinTable, AtomicWait32)
-                                                      : offsetof(abi::BuiltinTable, AtomicWait64);
-    callBuiltin(builtin, arg.memory, kind == AtomicKind::Notify ? 3 : 4);
-    trapOnStatus();
-    as_.shr(w64, Gpr::rax, 32);
-    freeGpr_ &= ~bit(Gpr::rax);
-    pushGpr(Type::I32, Gpr::rax);
-  } else if constexpr (kind == AtomicKind::Load) {
-    Address a = atomicAddress(arg, bytes);
-    Gpr dst = resultGpr(targetPin(false));
-    if constexpr (bytes == 1)
-      as_.movzx8(dst, a.mem);
-    else if constexpr (bytes == 2)
-      as_.movzx16(dst, a.mem);
-    else
-      as_.mov(w, dst, a.mem);
-    release(a);
-    pushGpr(type, dst);
-  } else if constexpr (kind == AtomicKind::CompareExchange) {
-    Operand replacement = pop(), expected = pop();
-    Address a = atomicAddress(arg, bytes);
-    as_.lea(w64, kScratch, a.mem);  // nothing below uses the scratch register
-    release(a);
-    Gpr v = use(replacement);
-    if (v == Gpr::rax) {
-      v = allocGpr();
-      as_.mov(w64, v, Gpr::rax);
-      replacement.reg = static_cast<uint8_t>(v);
-    } else if (expected.where != Where::Gpr || expected.gpr() != Gpr::rax) {
-      claim(Gpr::rax);
-    }
-    if (expected.where != Where::Gpr || expected.gpr() != Gpr::rax) {
-      load(Gpr::rax, expected);
-      release(expected);
-    }
-    as_.lockCmpxchg(w, Mem(kScratch), v);
-    zeroExtend(bytes, Gpr::rax);
-    release(replacement);
-    pushGpr(type, Gpr::rax);
-  } else if constexpr (kind == AtomicKind::And || kind == AtomicKind::Or || kind == AtomicKind::Xor) {
-    constexpr AluOp alu = kind == AtomicKind::And ? AluOp::and_ : kind == AtomicKind::Or ? AluOp::or_ : AluOp::xor_;
-    Operand value = pop();
-    Address a = atomicAddress(arg, bytes);
-    as_.lea(w64, kScratch, a.mem);
-    release(a);
-    Gpr v = use(value);
-    if (v == Gpr::rax) {
-      v = allocGpr();
-      as_.mov(w64, v, Gpr::rax);
-      value.reg = static_cast<uint8_t>(v);
-    } else {
-      claim(Gpr::rax);
-    }
-    Gpr next = allocGpr();
-    if constexpr (bytes == 1)
-      as_.movzx8(Gpr::rax, Mem(kScratch));
-    else if constexpr (bytes == 2)
-      as_.movzx16(Gpr::rax, Mem(kScratch));
-    else
-      as_.mov(w, Gpr::rax, Mem(kScratch));
-    x64::Label again;
-    as_.bind(again);
-    as_.mov(w64, next, Gpr::rax);
-    as_.alu(alu, w64, next, v);
-    as_.lockCmpxchg(w, Mem(kScratch), next);
-    as_.jcc(Cond::ne, again);
-    freeReg(next);
-    release(value);
-    pushGpr(type, Gpr::rax);
-  } else {
-    Operand value = pop();
-    Gpr v = toTemp(value);
-    Address a = atomicAddress(arg, bytes);
-    if constexpr (kind == AtomicKind::Sub) as_.neg(w64, v);
-    if constexpr (kind == AtomicKind::Add || kind == AtomicKind::Sub)
-      as_.lockXadd(w, a.mem, v);
-    else
-      as_.xchg(w, a.mem, v);
-    release(a);
-    if constexpr (kind == AtomicKind::Store) {
-      release(value);
-    } else {
-      zeroExtend(bytes, v);
-      pushGpr(type, v);
-    }
+  switch (Atomic<op>::kKind) {
+    case AtomicKind::Wait:
+    case AtomicKind::Notify: return atomicWaitNotify<op>(arg);
+    case AtomicKind::Load: return atomicLoad<op>(arg);
+    case AtomicKind::CompareExchange: return atomicCompareExchange<op>(arg);
+    case AtomicKind::And:
+    case AtomicKind::Or:
+    case AtomicKind::Xor: return atomicLogic<op>(arg);
+    default: return atomicExchange<op>(arg);
   }
 }
 

@@ -27,40 +27,24 @@ void Compiler::afterCall() {
   if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
 }
 
-void Compiler::emitArguments(uint32_t type, bool tail) {
-  const CallShape& shape = ctx_.shapes[type];
-  uint32_t n = static_cast<uint32_t>(shape.arguments.size());
-  uint32_t from = height() - n;
-  scanMissed_ |= !tail && !hasStackCheck_;
-  if (tail)
-    saveVolatilePins();  // below, pins may be read from their slots
-  else
-    beforeCall(from);
-  as_.ensure(kRoomPerInstruction + n * 48);
-  const uint32_t stackBytes = shape.stackBytes;
-  if (stackBytes) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(stackBytes));
+int Compiler::currentRegister(const Operand& o) const {
+  if (o.where == Where::Gpr || o.where == Where::Xmm) return static_cast<int>(o.reg);
+  if (o.where != Where::Local || homes_[o.index].pin == kNoPin) return -1;
+  const LocalHome& home = homes_[o.index];
+  const bool current = !home.isVolatile || facts_.valid & pinBit(isFloat(home.type), home.pin);
+  return current ? static_cast<int>(home.pin) : -1;
+}
 
+// What is in registers: to the stack, and among registers all at once.
+void Compiler::moveArguments(const CallShape& shape, uint32_t from) {
   RegisterMoves moves;
   FloatMoves floatMoves;
-  auto inRegister = [this](const Operand& o) {
-    if (o.where == Where::Gpr || o.where == Where::Xmm) return static_cast<int>(o.reg);
-    if (o.where != Where::Local || homes_[o.index].pin == kNoPin) return -1;
-    const LocalHome& home = homes_[o.index];
-    bool current = !home.isVolatile || facts_.valid & pinBit(isFloat(home.type), home.pin);
-    return current ? static_cast<int>(home.pin) : -1;
-  };
-  // A stack argument may load a pin that is out of date. Do that first: the loops below have to agree on what is in
-  // registers.
-  for (uint32_t i = 0; i < n && stackBytes; ++i) {
-    const Operand& o = stack_[from + i];
-    if (shape.arguments[i].where == ArgumentPlace::Stack && o.where == Where::Local) validate(homes_[o.index]);
-  }
-  for (uint32_t i = 0; i < n; ++i) {  // what reads registers
+  for (uint32_t i = 0; i < shape.arguments.size(); ++i) {
     Operand& o = stack_[from + i];
     const ArgumentPlace place = shape.arguments[i];
     if (place.where == ArgumentPlace::Stack) {
       store(Mem(Gpr::rsp, static_cast<int32_t>(place.offset)), o);
-    } else if (int reg = inRegister(o); reg >= 0) {
+    } else if (int reg = currentRegister(o); reg >= 0) {
       if (place.where == ArgumentPlace::Integer)
         moves.add(place.gpr(), static_cast<Gpr>(reg));
       else
@@ -69,25 +53,50 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
   }
   moves.emit(as_, kScratch);
   floatMoves.emit(as_, kFloatScratch);
-  for (uint32_t i = 0; i < n; ++i) {  // what comes from memory or is constant
-    Operand o = stack_[from + i];
-    const ArgumentPlace place = shape.arguments[i];
-    if (place.where == ArgumentPlace::Stack || inRegister(o) >= 0) continue;
-    if (o.where == Where::Local) {  // unpinned, or a pin whose slot is current
-      Mem slot(Gpr::rbp, homes_[o.index].slot);
-      if (place.where == ArgumentPlace::Integer)
-        as_.mov(widthOf(o.type), place.gpr(), slot);
-      else if (o.type == Type::F32)
-        as_.movss(place.xmm(), slot);
-      else if (o.type == Type::F64)
-        as_.movsd(place.xmm(), slot);
-      else
-        as_.movups(place.xmm(), slot);
-    } else if (place.where == ArgumentPlace::Integer) {
-      load(place.gpr(), o);
-    } else {
-      load(place.xmm(), o);
-    }
+}
+
+// What comes from memory or is constant, to a register.
+void Compiler::loadArgument(const ArgumentPlace& place, const Operand& o) {
+  if (o.where == Where::Local) {  // unpinned, or a pin whose slot is current
+    Mem slot(Gpr::rbp, homes_[o.index].slot);
+    if (place.where == ArgumentPlace::Integer)
+      as_.mov(widthOf(o.type), place.gpr(), slot);
+    else if (o.type == Type::F32)
+      as_.movss(place.xmm(), slot);
+    else if (o.type == Type::F64)
+      as_.movsd(place.xmm(), slot);
+    else
+      as_.movups(place.xmm(), slot);
+  } else if (place.where == ArgumentPlace::Integer) {
+    load(place.gpr(), o);
+  } else {
+    load(place.xmm(), o);
+  }
+}
+
+void Compiler::emitArguments(uint32_t type, bool tail) {
+  const CallShape& shape = ctx_.shapes[type];
+  const uint32_t n = static_cast<uint32_t>(shape.arguments.size());
+  const uint32_t from = height() - n;
+  scanMissed_ |= !tail && !hasStackCheck_;
+  if (tail)
+    saveVolatilePins();  // below, pins may be read from their slots
+  else
+    beforeCall(from);
+  as_.ensure(kRoomPerInstruction + n * 48);
+  const uint32_t stackBytes = shape.stackBytes;
+  if (stackBytes) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(stackBytes));
+  // A stack argument may load a pin that is out of date. Do that first: what follows has to agree on what is in
+  // registers.
+  for (uint32_t i = 0; i < n && stackBytes; ++i) {
+    const Operand& o = stack_[from + i];
+    if (shape.arguments[i].where == ArgumentPlace::Stack && o.where == Where::Local) validate(homes_[o.index]);
+  }
+  moveArguments(shape, from);
+  for (uint32_t i = 0; i < n; ++i) {
+    const Operand& o = stack_[from + i];
+    const ArgumentPlace& place = shape.arguments[i];
+    if (place.where != ArgumentPlace::Stack && currentRegister(o) < 0) loadArgument(place, o);
   }
   if (shape.resultsArea) {
     if (tail)

@@ -385,6 +385,10 @@ class Compiler : public frontend::NullSink {
   void compareFloat(Type type, Cond cond, bool swap);
   void compareFloatEquality(Type type, bool negated);
   void truncate(Type from, Type to, bool isSigned, bool saturating);
+  struct Truncation;
+  void convertTruncated(Truncation& t);
+  void convertTruncatedUnsigned64(Truncation& t);
+  void saturate(const Truncation& t);
   void convertToFloat(Type from, Type to, bool isSigned);
   void copysign(Type type);
   void moveToFloat(Type to);
@@ -500,9 +504,22 @@ class Compiler : public frontend::NullSink {
   void storeOp(const MemArg&);
   // --- atomics (atomics.h) ------------------------------------------------------------------------------------------
   Address atomicAddress(const MemArg& arg, uint32_t bytes);
+  void atomicAddressInScratch(const MemArg& arg, uint32_t bytes);
+  void atomicRead(uint32_t bytes, Gpr dst, const Mem& m);
+  Gpr useBesideRax(Operand& o, bool holdsRax);
   void zeroExtend(uint32_t bytes, Gpr r);
   template <Op>
   void atomicOp(const MemArg&);
+  template <Op>
+  void atomicWaitNotify(const MemArg&);
+  template <Op>
+  void atomicLoad(const MemArg&);
+  template <Op>
+  void atomicCompareExchange(const MemArg&);
+  template <Op>
+  void atomicLogic(const MemArg&);
+  template <Op>
+  void atomicExchange(const MemArg&);
 
   // --- control (control.cc) -----------------------------------------------------------------------------------------
   bool hasVector(std::span<const ValType> types) const;
@@ -510,6 +527,9 @@ class Compiler : public frontend::NullSink {
   void placeOne(const Operand& o, uint32_t position);
   void pushResults(std::span<const ValType> types);  // as found at a label
   void arrive(Label& label);                         // meets the label's facts, or weakens them
+  void endFunction(Ctl& c, bool fallthrough);
+  void endIfWithoutElse(Ctl& c, bool fallthrough);
+  bool mergeElseEdge(Label& label);
   void resetRegisters() {
     freeGpr_ = tempGprs_;
     freeXmm_ = tempXmms_;
@@ -524,6 +544,9 @@ class Compiler : public frontend::NullSink {
       uint32_t from);  // everything that a call destroys is in the frame; entries from `from` up are arguments
   void afterCall();
   void emitArguments(uint32_t type, bool tail);  // pops them
+  int currentRegister(const Operand& o) const;   // that holds its value; -1: none
+  void moveArguments(const CallShape& shape, uint32_t from);
+  void loadArgument(const ArgumentPlace& place, const Operand& o);
   void pushCallResults(const frontend::FuncType& type);
   void emitReturn();
   void epilogue();

@@ -171,19 +171,55 @@ void Compiler::elseOp(Ctl& c, bool fallthrough) {
   for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
 }
 
-void Compiler::end(Ctl& c, bool fallthrough) {
-  if (c.kind == frontend::ControlKind::Function) {
-    if (fallthrough) placeResults(c);
-    truncate(0);
-    if (fallthrough || c.label.target.used() || c.label.pads != kNone32) {
-      if (c.label.target.used()) as_.bind(c.label.target);
-      placePads(c.label);
-      resetRegisters();
-      emitReturn();
-    }
-    emitOutOfLine();
-    return;
+void Compiler::endFunction(Ctl& c, bool fallthrough) {
+  if (fallthrough) placeResults(c);
+  truncate(0);
+  if (fallthrough || c.label.target.used() || c.label.pads != kNone32) {
+    if (c.label.target.used()) as_.bind(c.label.target);
+    placePads(c.label);
+    resetRegisters();
+    emitReturn();
   }
+  emitOutOfLine();
+}
+
+// The edge from an `if` to its end has its code behind it, so the facts that hold on it stand as those of a first
+// arrival. False: the edge would need code.
+bool Compiler::mergeElseEdge(Label& label) {
+  const PinFacts& edge = label.elseFacts;
+  if (!label.hasFacts) {
+    label.facts = edge;
+    label.hasFacts = true;
+    return true;
+  }
+  const PinFacts both{label.facts.valid & edge.valid, label.facts.clean & edge.clean};
+  if (homes_.volatilePins() & ~(both.valid | both.clean)) return false;
+  label.facts = both;
+  return true;
+}
+
+// The second arm passes the parameters through.
+void Compiler::endIfWithoutElse(Ctl& c, bool fallthrough) {
+  if (fallthrough) {
+    placeResults(c);
+    if (c.params.empty() && mergeElseEdge(c.label)) {  // both arms meet here
+      arrive(c.label);
+      return as_.bind(c.label.elseLabel);
+    }
+    arrive(c.label);
+    as_.jmp(c.label.target);
+  }
+  as_.bind(c.label.elseLabel);
+  facts_ = c.label.elseFacts;
+  truncate(c.label.base);
+  resetRegisters();
+  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+  placeResults(c);
+  arrive(c.label);
+}
+
+void Compiler::end(Ctl& c, bool fallthrough) {
+  if (c.kind == frontend::ControlKind::Function) return endFunction(c, fallthrough);
   if (c.kind == frontend::ControlKind::Loop) {
     if (!fallthrough) truncate(c.label.base), resetRegisters();
     return;  // branches go to the header; what falls through is on the stack as it is
@@ -191,49 +227,8 @@ void Compiler::end(Ctl& c, bool fallthrough) {
   // A block that nothing branches to goes on behind its end.
   if (c.kind != frontend::ControlKind::Block || !fallthrough || c.label.target.used() || c.label.pads != kNone32)
     endFuelBlock();
-  const bool openElse = c.kind == frontend::ControlKind::If;  // no else: the second arm passes the parameters through
-  if (openElse) {
-    bool jumped = false;
-    if (fallthrough) {
-      placeResults(c);
-      if (c.params.empty()) {
-        // Both arms meet here. The edge from the `if` has its code behind it, so its facts stand as those of a first
-        // arrival.
-        Label merged = c.label;
-        if (!merged.hasFacts)
-          merged.facts = c.label.elseFacts, merged.hasFacts = true;
-        else {
-          uint32_t all = homes_.volatilePins();
-          uint32_t lost =
-              all & ~((merged.facts.valid & c.label.elseFacts.valid) | (merged.facts.clean & c.label.elseFacts.clean));
-          if (lost)
-            jumped = true;  // needs code on the edge: give it its own arm
-          else
-            merged.facts.valid &= c.label.elseFacts.valid, merged.facts.clean &= c.label.elseFacts.clean;
-        }
-        if (!jumped) {
-          c.label.facts = merged.facts;
-          c.label.hasFacts = true;
-          arrive(c.label);
-          as_.bind(c.label.elseLabel);
-        }
-      } else {
-        jumped = true;
-      }
-      if (jumped) {
-        arrive(c.label);
-        as_.jmp(c.label.target);
-      }
-    }
-    if (!fallthrough || jumped) {
-      as_.bind(c.label.elseLabel);
-      facts_ = c.label.elseFacts;
-      truncate(c.label.base);
-      resetRegisters();
-      for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
-      placeResults(c);
-      arrive(c.label);
-    }
+  if (c.kind == frontend::ControlKind::If) {
+    endIfWithoutElse(c, fallthrough);
   } else if (fallthrough) {
     placeResults(c);
     arrive(c.label);

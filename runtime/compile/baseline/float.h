@@ -167,77 +167,95 @@ inline void Compiler::convertToFloat(Type from, Type to, bool isSigned) {
 
 // Truncation towards zero; out of range it traps or saturates. The processor's 64-bit conversion gives INT64_MIN for
 // what it cannot do.
+struct Compiler::Truncation {
+  Type from, to;
+  bool isSigned, saturating;
+  Xmm src;
+  Gpr dst;
+  x64::ShortJump good[3] = {};  // over what deals with operands out of range
+  int goods = 0;
+
+  bool isWide() const { return from == Type::F64; }
+  uint64_t twoTo63() const { return isWide() ? 0x43e0000000000000 : 0x5f000000; }
+  void convert(x64::Assembler& as, Xmm x) const { isWide() ? as.cvttsd2si(w64, dst, x) : as.cvttss2si(w64, dst, x); }
+  void compare(x64::Assembler& as, Xmm x, Xmm y) const { isWide() ? as.ucomisd(x, y) : as.ucomiss(x, y); }
+};
+
+inline void Compiler::convertTruncatedUnsigned64(Truncation& t) {
+  loadFloatBits(kFloatScratch, t.from, t.twoTo63());
+  t.compare(as_, t.src, kFloatScratch);
+  x64::ShortJump large = as_.jccShort(Cond::ae);  // not when unordered, which sets the carry
+  t.convert(as_, t.src);
+  as_.test(w64, t.dst, t.dst);
+  t.good[t.goods++] = as_.jccShort(Cond::ns);
+  x64::ShortJump bad = as_.jmpShort();
+  as_.bind(large);
+  t.isWide() ? as_.subsd(kFloatScratch, t.src, kFloatScratch) : as_.subss(kFloatScratch, t.src, kFloatScratch);
+  t.convert(as_, kFloatScratch);
+  as_.movImm64(kScratch, 1ull << 63);
+  as_.test(w64, t.dst, t.dst);
+  x64::ShortJump tooLarge = as_.jccShort(Cond::s);
+  as_.xor_(w64, t.dst, kScratch);
+  t.good[t.goods++] = as_.jmpShort();
+  as_.bind(tooLarge);
+  as_.bind(bad);
+}
+
+inline void Compiler::convertTruncated(Truncation& t) {
+  if (t.to == Type::I64 && !t.isSigned) return convertTruncatedUnsigned64(t);
+  t.convert(as_, t.src);
+  if (t.to == Type::I32) {
+    if (t.isSigned)
+      as_.movsxd(kScratch, t.dst);
+    else
+      as_.mov(w32, kScratch, t.dst);
+    as_.cmp(w64, kScratch, t.dst);
+    t.good[t.goods++] = as_.jccShort(Cond::e);
+    return;
+  }
+  as_.cmp(w64, t.dst, 1);  // overflows for INT64_MIN only
+  t.good[t.goods++] = as_.jccShort(Cond::no);
+  if (t.saturating) return;
+  // Which is right for -2^63 itself.
+  loadFloatBits(kFloatScratch, t.from, t.twoTo63() | (t.isWide() ? 1ull << 63 : 1ull << 31));
+  t.compare(as_, t.src, kFloatScratch);
+  x64::ShortJump nan = as_.jccShort(Cond::p);
+  t.good[t.goods++] = as_.jccShort(Cond::e);
+  as_.bind(nan);
+}
+
+// After a comparison of the operand with itself.
+inline void Compiler::saturate(const Truncation& t) {
+  const bool is32 = t.to == Type::I32;
+  const uint64_t maximum = is32 ? (t.isSigned ? INT32_MAX : UINT32_MAX) : (t.isSigned ? INT64_MAX : UINT64_MAX);
+  const uint64_t minimum = !t.isSigned ? 0 : is32 ? 0x80000000ull : 1ull << 63;
+  as_.movImm32(t.dst, 0);
+  x64::ShortJump nan = as_.jccShort(Cond::p);
+  as_.movImm64(t.dst, minimum);
+  t.isWide() ? as_.movq(kScratch, t.src) : as_.movd(kScratch, t.src);
+  as_.test(t.isWide() ? w64 : w32, kScratch, kScratch);
+  x64::ShortJump negative = as_.jccShort(Cond::s);
+  as_.movImm64(t.dst, maximum);
+  as_.bind(nan);
+  as_.bind(negative);
+}
+
 inline void Compiler::truncate(Type from, Type to, bool isSigned, bool saturating) {
-  const bool wide = from == Type::F64;
   Operand a = pop();
   Xmm src = useXmm(a);
-  Gpr dst = allocGpr();
-  auto convert = [&](Xmm x) { wide ? as_.cvttsd2si(w64, dst, x) : as_.cvttss2si(w64, dst, x); };
-  auto compare = [&](Xmm x, Xmm y) { wide ? as_.ucomisd(x, y) : as_.ucomiss(x, y); };
-  const uint64_t two63 = wide ? 0x43e0000000000000 : 0x5f000000;
-  const Width w = to == Type::I32 ? w32 : w64;
-  x64::ShortJump good[3] = {};
-  int goods = 0;
-  if (to == Type::I32) {
-    convert(src);
-    if (isSigned)
-      as_.movsxd(kScratch, dst);
-    else
-      as_.mov(w32, kScratch, dst);
-    as_.cmp(w64, kScratch, dst);
-    good[goods++] = as_.jccShort(Cond::e);
-  } else if (isSigned) {
-    convert(src);
-    as_.cmp(w64, dst, 1);  // overflows for INT64_MIN only
-    good[goods++] = as_.jccShort(Cond::no);
-    if (!saturating) {  // which is right for -2^63 itself
-      loadFloatBits(kFloatScratch, from, two63 | (wide ? 1ull << 63 : 1ull << 31));
-      compare(src, kFloatScratch);
-      x64::ShortJump nan = as_.jccShort(Cond::p);
-      good[goods++] = as_.jccShort(Cond::e);
-      as_.bind(nan);
-    }
+  Truncation t{.from = from, .to = to, .isSigned = isSigned, .saturating = saturating, .src = src, .dst = allocGpr()};
+  convertTruncated(t);
+  t.compare(as_, t.src, t.src);
+  if (saturating) {
+    saturate(t);
   } else {
-    loadFloatBits(kFloatScratch, from, two63);
-    compare(src, kFloatScratch);
-    x64::ShortJump large = as_.jccShort(Cond::ae);  // also when... no: unordered sets the carry
-    convert(src);
-    as_.test(w64, dst, dst);
-    good[goods++] = as_.jccShort(Cond::ns);
-    x64::ShortJump bad = as_.jmpShort();
-    as_.bind(large);
-    wide ? as_.subsd(kFloatScratch, src, kFloatScratch) : as_.subss(kFloatScratch, src, kFloatScratch);
-    convert(kFloatScratch);
-    as_.movImm64(kScratch, 1ull << 63);
-    as_.test(w64, dst, dst);
-    x64::ShortJump tooLarge = as_.jccShort(Cond::s);
-    as_.xor_(w64, dst, kScratch);
-    good[goods++] = as_.jmpShort();
-    as_.bind(tooLarge);
-    as_.bind(bad);
-  }
-  compare(src, src);
-  if (!saturating) {
     trapIf(Cond::p, TrapReason::InvalidConversion);
     trapHere(TrapReason::IntegerOverflow);
-  } else {
-    const uint64_t maximum =
-        to == Type::I32 ? (isSigned ? INT32_MAX : UINT32_MAX) : (isSigned ? INT64_MAX : UINT64_MAX);
-    const uint64_t minimum = !isSigned ? 0 : to == Type::I32 ? 0x80000000ull : 1ull << 63;
-    as_.movImm32(dst, 0);
-    x64::ShortJump nan = as_.jccShort(Cond::p);
-    as_.movImm64(dst, minimum);
-    wide ? as_.movq(kScratch, src) : as_.movd(kScratch, src);
-    as_.test(wide ? w64 : w32, kScratch, kScratch);
-    x64::ShortJump negative = as_.jccShort(Cond::s);
-    as_.movImm64(dst, maximum);
-    as_.bind(nan);
-    as_.bind(negative);
   }
-  for (int i = 0; i < goods; ++i) as_.bind(good[i]);
-  if (w == w32) as_.mov(w32, dst, dst);  // the upper half is clear again
+  for (int i = 0; i < t.goods; ++i) as_.bind(t.good[i]);
+  if (to == Type::I32) as_.mov(w32, t.dst, t.dst);  // the upper half is clear again
   release(a);
-  pushGpr(to, dst);
+  pushGpr(to, t.dst);
 }
 
 }  // namespace wattle::compile::baseline
