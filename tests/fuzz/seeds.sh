@@ -4,7 +4,7 @@
 set -eu
 program=$1 out=$2 suite=$3 count=${4:-200}
 mkdir -p "$out/modules" "$out/texts"
-find "$suite" -name '*.wast' -exec cp -t "$out/texts" {} +
+find "$suite" -name '*.wast' -printf '%P\n' | while read -r name; do cp "$suite/$name" "$out/texts/${name//\//-}"; done
 find "$suite" -name '*.wast' -exec "$program" "$out/modules" {} +
 for i in $(seq "$count"); do
   head -c $((200 + RANDOM % 4000)) /dev/urandom > "$out/random"

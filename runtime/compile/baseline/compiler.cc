@@ -55,6 +55,7 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool 
   fuelBlocks_.clear();
   fuelOpen_ = false;
   safepoints_.clear();
+  otherContexts_.clear();
   allocations_.clear();
   constants_.clear();
   scope_ = abi::kNoScope;
@@ -259,6 +260,12 @@ void Compiler::emitOutOfLine() {
     as_.call(Mem(kScratch, offsetof(abi::BuiltinTable, safepointStub)));
     if (s.isPrologue) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(frame) - 16);
     as_.jmp(s.back);
+  }
+  for (OtherContext& other : otherContexts_) {
+    as_.ensure(64);
+    as_.bind(other.label);
+    as_.mov(w64, kContext, Mem(Gpr::rax, offsetof(abi::VMFuncRef, context)));
+    as_.jmp(other.back);
   }
   emitAllocations();
   for (OutOfLineTrap& t : traps_) {

@@ -652,6 +652,9 @@ class Compiler : public frontend::NullSink {
     uint64_t position;
     x64::Label back{};
   };
+  struct OtherContext {  // a call by reference into another instance
+    x64::Label label, back;
+  };
   struct OutOfLineSafepoint {
     x64::Label label;
     x64::Label back;
@@ -727,6 +730,7 @@ class Compiler : public frontend::NullSink {
   std::vector<FuelBlock> fuelBlocks_;
   bool fuelOpen_ = false;  // the last of them goes on
   std::vector<OutOfLineSafepoint> safepoints_;
+  std::vector<OtherContext> otherContexts_;
   std::vector<OutOfLineAllocation> allocations_;
   std::vector<StructLayout> structs_;  // by type index
   std::vector<PooledConstant> constants_;
