@@ -22,12 +22,6 @@ using abi::VMContext;
 
 namespace {
 
-constexpr uint32_t low(uint64_t pair) { return static_cast<uint32_t>(pair); }
-constexpr uint32_t high(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }
-constexpr uint32_t status(TrapReason reason) { return static_cast<uint32_t>(reason); }
-
-bool within(uint64_t at, uint64_t n, uint64_t size) { return n <= size && at <= size - n; }
-
 // memmove and memset with a null pointer are undefined even for nothing.
 void copyBytes(void* to, const void* from, uint64_t n) {
   if (n) std::memmove(to, from, n);

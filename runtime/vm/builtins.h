@@ -10,6 +10,13 @@ namespace wattle::vm {
 
 const abi::BuiltinTable& builtinTable();
 
+// Two indices come in one argument (Compiler::pair); a `status` is 0 or a trap's reason.
+constexpr uint32_t low(uint64_t pair) { return static_cast<uint32_t>(pair); }
+constexpr uint32_t high(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }
+constexpr uint32_t status(abi::TrapReason reason) { return static_cast<uint32_t>(reason); }
+// Do n items from `at` on lie within `size`?
+constexpr bool within(uint64_t at, uint64_t n, uint64_t size) { return n <= size && at <= size - n; }
+
 // For work on so many bytes, in code with fuel (compile/baseline/fuel.cc). False, and nothing is charged, if there is
 // not as much.
 bool charge(abi::VMContext* context, uint64_t bytes);

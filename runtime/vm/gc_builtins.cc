@@ -15,11 +15,6 @@ using abi::VMContext;
 
 namespace {
 
-constexpr uint32_t low(uint64_t pair) { return static_cast<uint32_t>(pair); }
-constexpr uint32_t high(uint64_t pair) { return static_cast<uint32_t>(pair >> 32); }
-constexpr uint32_t status(TrapReason reason) { return static_cast<uint32_t>(reason); }
-bool within(uint64_t at, uint64_t n, uint64_t size) { return n <= size && at <= size - n; }
-
 uint8_t shiftOf(uint32_t type) { return TypeRegistry::process().rows()[type].elementShift; }
 
 // Whether elements are references of 4 bytes (or of 8).

@@ -527,6 +527,7 @@ class Compiler : public frontend::NullSink {
   void placeOne(const Operand& o, uint32_t position);
   void pushResults(std::span<const ValType> types);  // as found at a label
   void arrive(Label& label);                         // meets the label's facts, or weakens them
+  void beginElseArm(Ctl& c);
   void endFunction(Ctl& c, bool fallthrough);
   void endIfWithoutElse(Ctl& c, bool fallthrough);
   bool mergeElseEdge(Label& label);

@@ -157,6 +157,15 @@ void Compiler::ifOp(Ctl& c) {
   endFuelBlock();
 }
 
+// The second arm of an `if`, or what stands for it: the parameters are in their slots.
+void Compiler::beginElseArm(Ctl& c) {
+  as_.bind(c.label.elseLabel);
+  facts_ = c.label.elseFacts;
+  truncate(c.label.base);
+  resetRegisters();
+  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+}
+
 void Compiler::elseOp(Ctl& c, bool fallthrough) {
   endFuelBlock();
   if (fallthrough) {
@@ -164,11 +173,7 @@ void Compiler::elseOp(Ctl& c, bool fallthrough) {
     arrive(c.label);
     as_.jmp(c.label.target);
   }
-  as_.bind(c.label.elseLabel);
-  facts_ = c.label.elseFacts;
-  truncate(c.label.base);
-  resetRegisters();
-  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+  beginElseArm(c);
 }
 
 void Compiler::endFunction(Ctl& c, bool fallthrough) {
@@ -209,11 +214,7 @@ void Compiler::endIfWithoutElse(Ctl& c, bool fallthrough) {
     arrive(c.label);
     as_.jmp(c.label.target);
   }
-  as_.bind(c.label.elseLabel);
-  facts_ = c.label.elseFacts;
-  truncate(c.label.base);
-  resetRegisters();
-  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+  beginElseArm(c);
   placeResults(c);
   arrive(c.label);
 }
