@@ -18,7 +18,9 @@
 // A memory of the same initial size and image takes a warm slot without any system call. A slot that grew is cut back
 // to its initial size when it is freed, so that it meets the next instance of the same module. Warm slots hold a few
 // KiB of page tables each, and mappings; so there are at most max(64, half the live ones), and a slot of more than 64
-// MiB goes cold at once. Cooling maps the slot afresh, which gives the page tables back too.
+// MiB goes cold at once. A store that collects its instances frees some hundreds at a time, which the next rounds want
+// again: so up to 512 stay warm if as many were live a little while ago (some 8,000 releases). Cooling maps the slot
+// afresh, which gives the page tables back too.
 //
 // Zero before reuse: release() drops or overwrites every page that was accessible (pages.cc) before the slot enters any
 // list.
@@ -45,6 +47,8 @@ constexpr uint64_t kAlign = uint64_t{4} << 30;
 constexpr unsigned kAddressBits = 47;
 constexpr uint64_t kNoGuard = UINT64_MAX;
 constexpr uint64_t kWarmLeast = 64;
+constexpr uint64_t kWarmMost = 512;  // of those that were live lately
+constexpr unsigned kForgetShift = 13;
 constexpr uint64_t kWarmBytes = uint64_t{64} << 20;
 constexpr size_t kMaxSupers = 32768;
 
@@ -212,7 +216,7 @@ std::expected<GuardedPool::Taken, std::string> GuardedPool::take(uint64_t key, u
       return std::unexpected("cannot commit a guarded memory: the process's mappings are spent (vm.max_map_count)");
     }
   }
-  ++liveCount_;
+  recentLive_ = std::max(recentLive_.load(), ++liveCount_ << kForgetShift);
   return taken;
 }
 
@@ -268,6 +272,11 @@ void GuardedPool::cool(const Slot& slot, unsigned mappings) {
   firstWithRoom_ = std::min(firstWithRoom_, slot.super->index);
 }
 
+uint64_t GuardedPool::mostWarm() const {
+  const uint64_t recent = recentLive_.load(std::memory_order_relaxed) >> kForgetShift;
+  return std::max({kWarmLeast, liveCount_.load(std::memory_order_relaxed) / 2, std::min(recent, kWarmMost)});
+}
+
 void GuardedPool::release(const Slot& slot, uint64_t accessible, uint64_t initial, const MemoryImage* image) {
   slot.super->guardFrom[slot.number].store(kNoGuard, std::memory_order_release);
   const uint64_t key = keyOf(initial, image);
@@ -290,15 +299,13 @@ void GuardedPool::release(const Slot& slot, uint64_t accessible, uint64_t initia
     const std::lock_guard hold(lock_);
     --liveCount_;
     putWarm(key, clean);
+    recentLive_ = std::max(recentLive_ - (recentLive_ >> kForgetShift), liveCount_ << kForgetShift);
   }
   coolSurplus();
 }
 
 void GuardedPool::coolSurplus() {
-  const auto surplus = [this] {
-    return warmCount_.load(std::memory_order_relaxed) >
-           std::max(kWarmLeast, liveCount_.load(std::memory_order_relaxed) / 2);
-  };
+  const auto surplus = [this] { return warmCount_.load(std::memory_order_relaxed) > mostWarm(); };
   for (int i = 0; i < 2 && surplus(); ++i) {
     Taken taken;
     {

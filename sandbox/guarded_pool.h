@@ -71,6 +71,7 @@ class GuardedPool {
   bool blank(const Slot& slot, unsigned mappings);
   void cool(const Slot& slot, unsigned mappings);
   void coolSurplus();
+  uint64_t mostWarm() const;
 
   mutable std::mutex lock_;
   std::vector<Super*> supers_;
@@ -80,7 +81,8 @@ class GuardedPool {
   std::atomic<uint64_t> warmCount_{0};
   std::atomic<uint64_t> coldCount_{0};
   std::atomic<uint64_t> liveCount_{0};
-  TouchHabit habits_[40];  // by magnitude of the initial size
+  std::atomic<uint64_t> recentLive_{0};  // liveCount_ lately, in 8,192ths: each release forgets as small a part of it
+  TouchHabit habits_[40];                // by magnitude of the initial size
 };
 
 }  // namespace wattle::sandbox
