@@ -3,7 +3,7 @@
 // What modules and instances hold beside code and linear memories comes from malloc, and the C library keeps what is
 // freed in the middle of its heap. After a million dropped modules that is gigabytes. So what is dropped is counted,
 // and when it comes to more than what is left, the C library is asked to let go (malloc_trim). That costs in proportion
-// to the free blocks, hence the threshold: the live half is halved again before the next time, or 64 MiB have come and
+// to the free blocks, hence the threshold: the live half is halved again before the next time, or 16 MiB have come and
 // gone.
 #pragma once
 
@@ -27,7 +27,7 @@ class HeapTrim {
   }
 
  private:
-  static constexpr int64_t kLeast = 64 << 20;
+  static constexpr int64_t kLeast = 16 << 20;
   void trim();
   std::atomic<int64_t> live_{0};
   std::atomic<int64_t> dropped_{0};
