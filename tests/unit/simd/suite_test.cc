@@ -1,7 +1,6 @@
 // The conformance scripts of vectors, on processors of several ages.
 #include <gtest/gtest.h>
 
-#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -12,14 +11,8 @@
 namespace wattle::testing {
 namespace {
 
-// WATTLE_TESTSUITE, else a copy beside the source tree.
-std::filesystem::path suiteFolder() {
-  if (const char* folder = std::getenv("WATTLE_TESTSUITE")) return folder;
-  return std::filesystem::path(__FILE__).parent_path() / "../../../../shared/testsuite";
-}
-
 TEST(SimdSuite, AllProcessors) {
-  const std::filesystem::path folder = suiteFolder();
+  const std::filesystem::path folder = WATTLE_TESTSUITE_FOLDER;
   if (!std::filesystem::is_directory(folder)) GTEST_SKIP() << "no conformance suite";
   for (const Processor& processor : processors()) {
     x64::CpuFeaturesOverride override(processor.features);
