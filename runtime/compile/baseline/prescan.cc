@@ -167,6 +167,13 @@ inline void skipLeb(const uint8_t*& p, const uint8_t* end) {
   }
 }
 
+// On a way of its own: not by an addition that all lengths share.
+template <int bytes>
+inline void advance(const uint8_t*& p) {
+  asm volatile("" : "+r"(p));
+  p += bytes;
+}
+
 }  // namespace
 
 void Prescan::skipHeapType(const uint8_t*& p, const uint8_t* end) {
@@ -305,8 +312,8 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
 // Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
 //
 // The time is the latency from one instruction's address to the next one's: the eight bytes there, beside that what the
-// table says of the opcode, and the first or second byte without a continuation bit, which ends the immediates. No
-// branch depends on the instruction unless it is one of the odd ones; uses of locals are put aside.
+// table says of the opcode, and the first or second byte without a continuation bit, which ends the immediates. But for
+// its length no branch depends on the instruction, unless it is one of the odd ones; uses of locals are put aside.
 const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
   constexpr ptrdiff_t kAhead = 40;  // more than any steady instruction, and what is read behind it
   constexpr size_t kPut = 256;
@@ -340,7 +347,16 @@ const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
     const unsigned about = kTables.facts[word & 0xff];
     puts += about & kIsLocal;
     facts |= about;
-    p += how.fixed + (static_cast<unsigned>(std::countr_zero(last)) >> 3 & how.lebMask);
+    const unsigned length = how.fixed + (static_cast<unsigned>(std::countr_zero(last)) >> 3 & how.lebMask);
+    // Where the usual lengths are foreseen, the next instruction need not wait for this one's.
+    if (length == 2)
+      advance<2>(p);
+    else if (length == 1)
+      advance<1>(p);
+    else if (length == 3)
+      advance<3>(p);
+    else
+      p += length;
   }
   if (!done) depth_ = depth;
   if (!noteLocals({put, puts})) return start;
