@@ -25,23 +25,8 @@ inline std::string shapeOf(const frontend::FuncType& type) {
 
 inline int32_t valueOffset(size_t i) { return static_cast<int32_t>(i * sizeof(abi::RawValue)); }
 
-// Between memory and a vector register, as wide as the type.
-inline void loadXmm(x64::Assembler& as, baseline::Type type, x64::Xmm dst, const x64::Mem& src) {
-  if (type == baseline::Type::F32)
-    as.movss(dst, src);
-  else if (type == baseline::Type::F64)
-    as.movsd(dst, src);
-  else
-    as.movups(dst, src);
-}
-inline void storeXmm(x64::Assembler& as, baseline::Type type, const x64::Mem& dst, x64::Xmm src) {
-  if (type == baseline::Type::F32)
-    as.movss(dst, src);
-  else if (type == baseline::Type::F64)
-    as.movsd(dst, src);
-  else
-    as.movups(dst, src);
-}
+using baseline::loadXmm;
+using baseline::storeXmm;
 inline void copyValue(x64::Assembler& as, baseline::Type type, const x64::Mem& dst, const x64::Mem& src) {
   if (type == baseline::Type::V128) {
     as.movups(x64::Xmm::xmm15, src);

@@ -177,12 +177,7 @@ void Compiler::storeField(const Mem& at, Storage s, const Operand& o) {
     validate(homes_[o.index]), r = static_cast<Xmm>(homes_[o.index].pin);
   else
     load(r, o);
-  if (s == Storage::F32)
-    as_.movss(at, r);
-  else if (s == Storage::F64)
-    as_.movsd(at, r);
-  else
-    as_.movups(at, r);
+  storeXmm(as_, typeOfStorage(s), at, r);
 }
 
 // Pushes what lies at `at`. Registers that `at` uses may be given back already: the load reads them before it writes.
@@ -191,12 +186,7 @@ void Compiler::loadField(const Mem& at, Storage s, Extend extend) {
   const Type type = typeOfStorage(s);
   if (isFloatStorage(s)) {
     Xmm dst = resultXmm(target);
-    if (s == Storage::F32)
-      as_.movss(dst, at);
-    else if (s == Storage::F64)
-      as_.movsd(dst, at);
-    else
-      as_.movups(dst, at);
+    loadXmm(as_, type, dst, at);
     return pushXmm(type, dst);
   }
   Gpr dst = resultGpr(target);

@@ -33,7 +33,7 @@ template <Op op>
 struct Atomic {
   static constexpr AtomicKind kKind = atomicKind(op);
   static constexpr uint32_t kBytes = accessBytes(op);
-  static constexpr Width kWidth = kBytes == 1 ? w8 : kBytes == 2 ? w16 : kBytes == 4 ? w32 : w64;
+  static constexpr Width kWidth = widthOfBytes(kBytes);
   static constexpr Type kType = frontend::info(op).signature.back() == 'I' ? Type::I64 : Type::I32;
 };
 
@@ -75,7 +75,7 @@ inline void Compiler::atomicRead(uint32_t bytes, Gpr dst, const Mem& m) {
   else if (bytes == 2)
     as_.movzx16(dst, m);
   else
-    as_.mov(bytes == 4 ? w32 : w64, dst, m);
+    as_.mov(widthOfBytes(bytes), dst, m);
 }
 
 // The address in the scratch register, which nothing that follows may use.

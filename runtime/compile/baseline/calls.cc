@@ -61,12 +61,8 @@ void Compiler::loadArgument(const ArgumentPlace& place, const Operand& o) {
     Mem slot(Gpr::rbp, homes_[o.index].slot);
     if (place.where == ArgumentPlace::Integer)
       as_.mov(widthOf(o.type), place.gpr(), slot);
-    else if (o.type == Type::F32)
-      as_.movss(place.xmm(), slot);
-    else if (o.type == Type::F64)
-      as_.movsd(place.xmm(), slot);
     else
-      as_.movups(place.xmm(), slot);
+      loadXmm(as_, o.type, place.xmm(), slot);
   } else if (place.where == ArgumentPlace::Integer) {
     load(place.gpr(), o);
   } else {
@@ -253,6 +249,15 @@ void Compiler::callHeld(uint32_t type, bool tail) {
   as_.call(Mem(Gpr::rax, kCodeOf));
   afterCall();
   pushCallResults(module_.types[type].func);
+}
+
+void Compiler::emitOtherContexts() {
+  for (OtherContext& other : otherContexts_) {
+    as_.ensure(64);
+    as_.bind(other.label);
+    as_.mov(w64, kContext, Mem(Gpr::rax, kContextOf));
+    as_.jmp(other.back);
+  }
 }
 
 void Compiler::callRef(uint32_t type) {

@@ -169,12 +169,8 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
     Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
     if (!isFloat(home.type))
       as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), from);
-    else if (home.type == Type::V128)
-      as_.movups(static_cast<Xmm>(home.pin), from);
-    else if (home.type == Type::F64)
-      as_.movsd(static_cast<Xmm>(home.pin), from);
     else
-      as_.movss(static_cast<Xmm>(home.pin), from);
+      loadXmm(as_, home.type, static_cast<Xmm>(home.pin), from);
   }
 }
 
@@ -261,12 +257,7 @@ void Compiler::emitOutOfLine() {
     if (s.isPrologue) as_.sub(w64, Gpr::rsp, static_cast<int32_t>(frame) - 16);
     as_.jmp(s.back);
   }
-  for (OtherContext& other : otherContexts_) {
-    as_.ensure(64);
-    as_.bind(other.label);
-    as_.mov(w64, kContext, Mem(Gpr::rax, offsetof(abi::VMFuncRef, context)));
-    as_.jmp(other.back);
-  }
+  emitOtherContexts();
   emitAllocations();
   for (OutOfLineTrap& t : traps_) {
     as_.ensure(16);

@@ -556,6 +556,7 @@ class Compiler : public frontend::NullSink {
   void tableFuncRef(uint32_t table);        // pops the index; the element, not null, is in rax
   void checkSignature(uint32_t type);       // of the VMFuncRef in rax
   void callHeld(uint32_t type, bool tail);  // the VMFuncRef in rax
+  void emitOtherContexts();
   void pushBuiltinResult(bool is64);
   void callImport(uint32_t function, uint32_t type, bool tail);
   // A builtin: the context, then `immediate` if given, then the top `operands` stack entries, which it pops. The result

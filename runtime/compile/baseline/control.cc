@@ -24,23 +24,20 @@ void Compiler::arrive(Label& label) {
     label.hasFacts = true;
     return;
   }
-  uint32_t all = homes_.volatilePins();
   uint32_t load = 0, toSave = 0;
   if (label.target.bound()) {
     load = label.facts.valid & ~facts_.valid;
     toSave = label.facts.clean & ~facts_.clean;
   } else {
     // Weaken what the label asks for; only a pin that would be neither valid nor clean costs code.
-    uint32_t lost = all & ~((label.facts.valid & facts_.valid) | (label.facts.clean & facts_.clean));
+    const PinFacts both = meet(label.facts, facts_);
+    uint32_t lost = homes_.volatilePins() & ~(both.valid | both.clean);
     load = lost & label.facts.valid;
     toSave = lost & label.facts.clean & ~load;
   }
   for (uint32_t p = load; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
   for (uint32_t p = toSave; p; p &= p - 1) save(homes_[homes_.localOfPin(lowest(p))]);
-  if (!label.target.bound()) {
-    label.facts.valid &= facts_.valid;
-    label.facts.clean &= facts_.clean;
-  }
+  if (!label.target.bound()) label.facts = meet(label.facts, facts_);
 }
 
 // --- values at joins -----------------------------------------------------------------------------------------------
@@ -197,7 +194,7 @@ bool Compiler::mergeElseEdge(Label& label) {
     label.hasFacts = true;
     return true;
   }
-  const PinFacts both{label.facts.valid & edge.valid, label.facts.clean & edge.clean};
+  const PinFacts both = meet(label.facts, edge);
   if (homes_.volatilePins() & ~(both.valid | both.clean)) return false;
   label.facts = both;
   return true;

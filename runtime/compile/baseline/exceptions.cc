@@ -106,14 +106,7 @@ void Compiler::copyPayload(size_t i, uint32_t position) {
   }
 }
 
-void Compiler::loadPayload(size_t i, Type type, Xmm dst) {
-  if (type == Type::F32)
-    as_.movss(dst, payload(i));
-  else if (type == Type::F64)
-    as_.movsd(dst, payload(i));
-  else
-    as_.movups(dst, payload(i));
-}
+void Compiler::loadPayload(size_t i, Type type, Xmm dst) { loadXmm(as_, type, dst, payload(i)); }
 
 // --- try_table -----------------------------------------------------------------------------------------------------
 

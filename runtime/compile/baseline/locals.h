@@ -27,6 +27,9 @@ struct PinFacts {
   uint32_t clean = 0;
 };
 
+// What holds where either may have been.
+constexpr PinFacts meet(const PinFacts& a, const PinFacts& b) { return {a.valid & b.valid, a.clean & b.clean}; }
+
 inline constexpr uint8_t kNoPin = 0xff;
 constexpr uint32_t pinBit(bool isFloat, unsigned reg) { return 1u << (reg + (isFloat ? 16 : 0)); }
 

@@ -1,8 +1,8 @@
 // Loads and stores.
 //
 // guarded   A 32-bit memory lies at the start of 4 GiB of reserved space with a guard behind it. An access at base +
-// index + offset with the offset
-//           below the guard's size needs no check: it either hits the memory or faults, and the fault is the trap.
+//           index + offset with the offset below the guard's size needs no check: it either hits the memory or faults,
+//           and the fault is the trap.
 // checked   index + offset + size is compared with the memory's size. 64-bit memories always are.
 #pragma once
 
@@ -13,6 +13,8 @@ namespace wattle::compile::baseline {
 using frontend::accessBytes;
 
 inline constexpr uint64_t kUncheckedOffsets = (64ull << 20) - 64;  // sandbox::kGuardBytes less the widest access
+
+constexpr Width widthOfBytes(uint32_t bytes) { return bytes == 1 ? w8 : bytes == 2 ? w16 : bytes == 4 ? w32 : w64; }
 
 // The base of a memory in a register: r14, or loaded to a temp which `a` then holds.
 inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
@@ -105,7 +107,7 @@ void Compiler::storeOp(const MemArg& arg) {
     release(value);
     release(a);
   } else {
-    constexpr Width w = bytes == 1 ? w8 : bytes == 2 ? w16 : bytes == 4 ? w32 : w64;
+    constexpr Width w = widthOfBytes(bytes);
     if (value.isConst()) {
       Address a = address(arg, bytes);
       storeConstant(a.mem, w, static_cast<uint64_t>(value.value));

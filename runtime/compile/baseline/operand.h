@@ -26,6 +26,24 @@ constexpr Type typeOf(frontend::ValType t) {
   }
 }
 
+// Between memory and a vector register, as wide as the type.
+inline void loadXmm(x64::Assembler& as, Type type, Xmm dst, const x64::Mem& src) {
+  if (type == Type::F32)
+    as.movss(dst, src);
+  else if (type == Type::F64)
+    as.movsd(dst, src);
+  else
+    as.movups(dst, src);
+}
+inline void storeXmm(x64::Assembler& as, Type type, const x64::Mem& dst, Xmm src) {
+  if (type == Type::F32)
+    as.movss(dst, src);
+  else if (type == Type::F64)
+    as.movsd(dst, src);
+  else
+    as.movups(dst, src);
+}
+
 enum class Where : uint8_t {
   Gpr,    // in a general register that this entry owns
   Xmm,    // in a vector register that this entry owns

@@ -104,22 +104,14 @@ void Compiler::loadFloatBits(Xmm dst, Type type, uint64_t bits) {
 }
 
 void Compiler::load(Xmm dst, const Operand& o) {
-  auto fromMemory = [&](const Mem& m) {
-    if (o.type == Type::F32)
-      as_.movss(dst, m);
-    else if (o.type == Type::F64)
-      as_.movsd(dst, m);
-    else
-      as_.movups(dst, m);
-  };
   switch (o.where) {
     case Where::Xmm: as_.mov(dst, o.xmm()); break;
     case Where::Const: loadFloatBits(dst, o.type, static_cast<uint64_t>(o.value)); break;
-    case Where::Slot: fromMemory(slotMem(o.index)); break;
+    case Where::Slot: loadXmm(as_, o.type, dst, slotMem(o.index)); break;
     case Where::Local: {
       const LocalHome& home = homes_[o.index];
       if (home.pin == kNoPin) {
-        fromMemory(Mem(Gpr::rbp, home.slot));
+        loadXmm(as_, o.type, dst, Mem(Gpr::rbp, home.slot));
       } else {
         validate(home);
         as_.mov(dst, static_cast<Xmm>(home.pin));
@@ -175,12 +167,7 @@ void Compiler::store(const Mem& dst, const Operand& o) {
   } else {
     load(r, o);
   }
-  if (o.type == Type::F32)
-    as_.movss(dst, r);
-  else if (o.type == Type::F64)
-    as_.movsd(dst, r);
-  else
-    as_.movups(dst, r);
+  storeXmm(as_, o.type, dst, r);
 }
 
 Xmm Compiler::useXmm(Operand& o) {
@@ -218,12 +205,8 @@ void Compiler::reload(const LocalHome& home) {
   Mem slot(Gpr::rbp, home.slot);
   if (!isFloat(home.type))
     as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), slot);
-  else if (home.type == Type::F32)
-    as_.movss(static_cast<Xmm>(home.pin), slot);
-  else if (home.type == Type::F64)
-    as_.movsd(static_cast<Xmm>(home.pin), slot);
   else
-    as_.movups(static_cast<Xmm>(home.pin), slot);
+    loadXmm(as_, home.type, static_cast<Xmm>(home.pin), slot);
   facts_.valid |= pinBit(isFloat(home.type), home.pin);
 }
 

@@ -27,12 +27,7 @@ void Compiler::globalGet(uint32_t i) {
     return pushGpr(type, dst);
   }
   Xmm dst = resultXmm(target);
-  if (type == Type::F32)
-    as_.movss(dst, at);
-  else if (type == Type::F64)
-    as_.movsd(dst, at);
-  else
-    as_.movups(dst, at);
+  loadXmm(as_, type, dst, at);
   pushXmm(type, dst);
 }
 
