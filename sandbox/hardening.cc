@@ -50,8 +50,7 @@ std::string failed(const std::string& what) {
   return "cannot harden the process: " + what + ": " + std::strerror(errno);
 }
 
-// --- landlock
-// ------------------------------------------------------------------------------------------------------------
+// --- landlock ------------------------------------------------------------------------------------------------------
 
 constexpr uint64_t kReadFile = LANDLOCK_ACCESS_FS_READ_FILE;
 constexpr uint64_t kRead = kReadFile | LANDLOCK_ACCESS_FS_READ_DIR;
@@ -109,8 +108,7 @@ std::expected<bool, std::string> restrictFiles(const HardenOptions& options) {
   return true;
 }
 
-// --- seccomp
-// -------------------------------------------------------------------------------------------------------------
+// --- seccomp -------------------------------------------------------------------------------------------------------
 
 constexpr int kRefused[] = {
     // other programs, other processes

@@ -2,18 +2,16 @@
 //
 // How it is fast:
 //  - The byte cursor and the top of the operand stack live in a Cursor on the stack of the main loop, hence in
-//  registers.
+//    registers.
 //  - No read checks for the end. A body is walked in windows; each ends at `end_`, at least kSlack readable bytes
-//  before
-//    the last byte that may be touched, and only the main loop compares against it, once an instruction. Instructions
-//    of any length (br_table, ...) compare for each element. The last bytes of a module are walked in a padded copy,
-//    `tail_`.
+//    before the last byte that may be touched, and only the main loop compares against it, once an instruction.
+//    Instructions of any length (br_table, ...) compare for each element. The last bytes of a module are walked in a
+//    padded copy, `tail_`.
 //  - A window is also the unit for which stack space is made: an instruction pushes at most one word a byte, or else
-//  makes space
-//    itself. So pushes are not checked.
+//    makes space itself. So pushes are not checked.
 //  - Below each block's part of the operand stack lies one word kBottom, which equals no type that an instruction
-//  expects. Popping
-//    by comparing words therefore cannot run below the block; the comparison fails and the slow path sorts out why.
+//    expects. Popping by comparing words therefore cannot run below the block; the comparison fails and the slow path
+//    sorts out why.
 //  - Failed LEB reads record the error and move `end_`, so that the loop stops at its next turn.
 #pragma once
 

@@ -7,21 +7,17 @@
 //
 // Control. `Control` records are owned by the decoder, in a stack; each carries a `Sink::Label` for the sink's own use.
 //  - block/loop/ifOp/tryTable are called on entry, with the parameters on top of the operand stack (for `if`, the i32
-//  condition has
-//    to be popped by the sink, above the parameters).
+//    condition has to be popped by the sink, above the parameters).
 //  - br*, and any instruction that can branch, name their targets by relative depth; `decoder.control(depth)` gives the
-//  record.
+//    record.
 //  - elseOp(c, fallthrough) is called between the arms; `fallthrough` says whether the end of the first arm is
-//  reachable, in which case the
-//    results are on top of the operand stack. After it the operand stack is as at entry of the `if` (parameters on
-//    top).
+//    reachable, in which case the results are on top of the operand stack. After it the operand stack is as at entry of
+//    the `if` (parameters on top).
 //  - end(c, fallthrough) closes a block that was entered. When the point after it is reachable (fallthrough, or some
-//  branch went to the
-//    label, or an `if` without `else`), the stack holds what was below the block plus the results; otherwise the sink
-//    will not be called again until an enclosing else/end.
+//    branch went to the label, or an `if` without `else`), the stack holds what was below the block plus the results;
+//    otherwise the sink will not be called again until an enclosing else/end.
 //  - after an instruction that does not fall through (br, br_table, return, unreachable, throw, return_call…) the sink
-//  is called next
-//    at the else/catch/end of the innermost block that was entered.
+//    is called next at the else/catch/end of the innermost block that was entered.
 #pragma once
 
 #include <array>

@@ -157,8 +157,7 @@ struct CodeCache::Impl {
   void afterForkInChild();
 };
 
-// --- references
-// ----------------------------------------------------------------------------------------------------------
+// --- references ----------------------------------------------------------------------------------------------------
 
 CodeRef::CodeRef(const CodeRef& other) : block_(other.block_) {
   if (block_ != nullptr) block_->references_.fetch_add(1, std::memory_order_relaxed);
@@ -170,8 +169,7 @@ CodeRef::~CodeRef() {
   }
 }
 
-// --- allocation
-// ----------------------------------------------------------------------------------------------------------
+// --- allocation ----------------------------------------------------------------------------------------------------
 
 bool CodeCache::Impl::charge(size_t bytes) {
   const size_t most = limit.load(std::memory_order_relaxed);
@@ -373,8 +371,7 @@ void CodeCache::Impl::retire(Region& region) {
   region.unmap();
 }
 
-// --- look-up
-// --------------------------------------------------------------------------------------------------------------
+// --- look-up -------------------------------------------------------------------------------------------------------
 
 bool CodeCache::contains(uintptr_t pc) const noexcept { return regionOver(pc) != nullptr; }
 
@@ -393,8 +390,7 @@ CodeCache::Hit CodeCache::lookup(uintptr_t pc) const noexcept {
   return hit;
 }
 
-// --- fork
-// -----------------------------------------------------------------------------------------------------------------
+// --- fork ----------------------------------------------------------------------------------------------------------
 
 void CodeCache::Impl::prepareFork() {
   grow.lock();
@@ -437,8 +433,7 @@ void CodeCache::Impl::resumeIfChildrenGone() {
   for (uint32_t i = 0; i < count; ++i) regionAt(i)->resume();
 }
 
-// --- the process's cache
-// --------------------------------------------------------------------------------------------------
+// --- the process's cache -------------------------------------------------------------------------------------------
 
 CodeCache::CodeCache() : impl_(new Impl) {}
 

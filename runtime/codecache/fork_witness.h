@@ -4,8 +4,7 @@
 // every descriptor and live on. What cannot be lost by accident is a mapping:
 //
 //   before fork   open the witness file anew, lock that opening (flock, shared), map a page of it, close the
-//   descriptor:
-//                 the mapping keeps the opening, and the opening keeps the lock
+//                 descriptor: the mapping keeps the opening, and the opening keeps the lock
 //   parent        unmaps the page
 //   child         keeps it; its own children inherit it; exec and exit drop it
 //   later         the parent asks for the exclusive lock: granted when every such mapping is gone

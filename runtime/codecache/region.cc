@@ -78,8 +78,7 @@ void Region::fillTables(const CodeBlock& block, uint32_t value) {
 
 void Region::enterInTables(const CodeBlock& block) { fillTables(block, static_cast<uint32_t>(&block - blocks_) + 1); }
 
-// --- blocks
-// ------------------------------------------------------------------------------------------------------------
+// --- blocks --------------------------------------------------------------------------------------------------------
 
 // CodeBlocks are numbered slots, 64 to a page, the lowest free one first. A page that has become empty is kept (spare)
 // up to a limit.
@@ -255,8 +254,7 @@ void Region::shrink(CodeBlock& block, uint32_t size) {
   usedGranules_ -= end - start;
 }
 
-// --- pages
-// -------------------------------------------------------------------------------------------------------------
+// --- pages ---------------------------------------------------------------------------------------------------------
 
 // The pages that a large block returns itself when it is freed, so that they never come to the stock.
 uint32_t Region::largePagesOf(const CodeBlock& block) const {

@@ -48,8 +48,7 @@ bool handleSignal(int signal, void* siginfo, void* ucontext) {
   return sandbox::handleSignal(signal, static_cast<siginfo_t*>(siginfo), ucontext);
 }
 
-// --- Text
-// -------------------------------------------------------------------------------------------------------------
+// --- Text ----------------------------------------------------------------------------------------------------------
 
 Result<std::vector<uint8_t>> wat2wasm(std::string_view text) {
   return vm::atBoundary([&]() -> Result<std::vector<uint8_t>> {
@@ -62,14 +61,12 @@ Result<std::vector<uint8_t>> wat2wasm(std::string_view text) {
   });
 }
 
-// --- Engine
-// -----------------------------------------------------------------------------------------------------------
+// --- Engine --------------------------------------------------------------------------------------------------------
 
 Engine::Engine(const Config& config) : impl_(std::make_shared<vm::Engine>(config)) {}
 const Config& Engine::config() const { return impl_->config; }
 
-// --- Module
-// -----------------------------------------------------------------------------------------------------------
+// --- Module --------------------------------------------------------------------------------------------------------
 
 Result<Module> Module::compile(const Engine& engine, std::span<const uint8_t> bytes) {
   return vm::atBoundary([&] { return compile(engine, std::vector<uint8_t>(bytes.begin(), bytes.end())); });
@@ -130,8 +127,7 @@ std::vector<ExportType> Module::exports() const {
 std::string Module::name() const { return impl_->names().module; }
 std::string Module::functionName(uint32_t index) const { return impl_->functionName(index); }
 
-// --- Store
-// ------------------------------------------------------------------------------------------------------------
+// --- Store ---------------------------------------------------------------------------------------------------------
 
 namespace {
 
@@ -265,8 +261,7 @@ size_t Store::objectCount() const { return impl_->objectCount(); }
 RootScope::RootScope(Store& store) : store_(store.impl()), mark_(store_.pinMark()) {}
 RootScope::~RootScope() { store_.unpinTo(mark_); }
 
-// --- Caller
-// -----------------------------------------------------------------------------------------------------------
+// --- Caller --------------------------------------------------------------------------------------------------------
 
 Store& Caller::store() const { return *state_->store->api; }
 

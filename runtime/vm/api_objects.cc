@@ -67,8 +67,7 @@ WATTLE_DEFINE_HANDLE(Exception)
 WATTLE_DEFINE_HANDLE(Instance)
 #undef WATTLE_DEFINE_HANDLE
 
-// --- Func
-// -------------------------------------------------------------------------------------------------------------
+// --- Func ----------------------------------------------------------------------------------------------------------
 
 Func Func::host(Store& store, const FuncType& type, HostCallback callback, std::string name) {
   return Func(vm::HostFunction::createAlone(store.impl(), type, std::move(callback), std::move(name)));
@@ -102,8 +101,7 @@ std::optional<Func> Func::fromRef(Store& store, const Val& value) {
   return Func(vm::Function::canonical(reference));
 }
 
-// --- Memory
-// -----------------------------------------------------------------------------------------------------------
+// --- Memory --------------------------------------------------------------------------------------------------------
 
 Result<Memory> Memory::create(Store& store, const MemoryType& type) {
   return vm::atBoundary([&]() -> Result<Memory> {
@@ -155,8 +153,7 @@ Result<uint64_t> Memory::grow(uint64_t deltaPages) const {
   });
 }
 
-// --- Table
-// ------------------------------------------------------------------------------------------------------------
+// --- Table ---------------------------------------------------------------------------------------------------------
 
 Result<Table> Table::create(Store& store, const TableType& type, const Val& init) {
   return vm::atBoundary([&]() -> Result<Table> {
@@ -211,8 +208,7 @@ Result<uint64_t> Table::grow(uint64_t delta, const Val& init) const {
   });
 }
 
-// --- Global
-// -----------------------------------------------------------------------------------------------------------
+// --- Global --------------------------------------------------------------------------------------------------------
 
 Result<Global> Global::create(Store& store, const GlobalType& type, const Val& value) {
   return vm::atBoundary([&]() -> Result<Global> {
@@ -245,8 +241,7 @@ Result<void> Global::set(const Val& value) const {
   });
 }
 
-// --- Tag
-// --------------------------------------------------------------------------------------------------------------
+// --- Tag -----------------------------------------------------------------------------------------------------------
 
 Tag Tag::create(Store& store, const FuncType& type) {
   return vm::orElse(Tag(), [&] {
@@ -261,8 +256,7 @@ Tag Tag::create(Store& store, const FuncType& type) {
 
 FuncType Tag::type() const { return impl_ ? vm::toApi(impl_->type()) : FuncType(); }
 
-// --- Exception
-// --------------------------------------------------------------------------------------------------------
+// --- Exception -----------------------------------------------------------------------------------------------------
 
 Result<Exception> Exception::create(Store& store, const Tag& tag, std::span<const Val> values) {
   return vm::atBoundary([&]() -> Result<Exception> {
@@ -316,8 +310,7 @@ Error Exception::error() const {
   return vm::orElse(vm::outOfMemory(), [&] { return isLive(impl_) ? vm::uncaught(*impl_) : gone().error(); });
 }
 
-// --- Instance
-// ---------------------------------------------------------------------------------------------------------
+// --- Instance ------------------------------------------------------------------------------------------------------
 
 Result<Instance> Instance::create(Store& store, const Module& module, std::span<const Extern> imports) {
   return vm::atBoundary([&]() -> Result<Instance> {

@@ -111,8 +111,7 @@ Result<std::shared_ptr<Module>> Module::fromImage(std::shared_ptr<Engine> engine
   return publish(std::move(module), header.wasmHash);
 }
 
-// --- the disk cache
-// ----------------------------------------------------------------------------------------------------
+// --- the disk cache ------------------------------------------------------------------------------------------------
 
 Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> engine, DiskCache& disk, ModuleBytes bytes,
                                                      sandbox::Bounds bounds) {

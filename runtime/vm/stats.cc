@@ -108,8 +108,7 @@ std::string toJson(const Stats& s) {
                            s.diskCache.hits, s.diskCache.misses, s.diskCache.stores);
 }
 
-// --- the directory
-// -----------------------------------------------------------------------------------------------------
+// --- the directory -------------------------------------------------------------------------------------------------
 
 Result<DiskCache> DiskCache::open(const std::string& directory) {
   auto opened = vm::DiskCache::open(directory, 0);

@@ -123,8 +123,7 @@ class Store {
   Result<HostFunction*> hostFunction(const std::shared_ptr<const HostDefinition>& definition);
   void forgetHostFunction(const HostDefinition* definition) { hostFunctions_.erase(definition); }
 
-  // --- collection (collect.cc)
-  // ----------------------------------------------------------------------------------------
+  // --- collection (collect.cc) -------------------------------------------------------------------------------------
   void collect(bool releasePins);
   // To be called where everything alive is held by a handle, before something new is made.
   void collectIfDue() {

@@ -1,29 +1,26 @@
 // From a processor fault in guest code to an error value.
 //
 // 1. Guest code traps by executing `ud2` followed by a byte, the TrapReason; or InRax, and then the reason is in eax
-// (that is how builtins,
-//    the safepoint stub and host stubs report failure). A load or store beyond a guarded memory faults in its guard. A
-//    division that overflows raises SIGFPE. Nothing is looked up: no table of trap sites exists.
+//    (that is how builtins, the safepoint stub and host stubs report failure). A load or store beyond a guarded memory
+//    faults in its guard. A division that overflows raises SIGFPE. Nothing is looked up: no table of trap sites exists.
 // 2. The kernel runs sandbox's handler, which asks faultHook() here. The hook says no (and the signal goes to whoever
-// stood there before)
-//    unless all of this holds: the pc lies in the code cache, this thread is in a call of ours, and the fault is one of
-//    the above. Faults inside builtins or host functions are therefore never taken for traps.
+//    stood there before) unless all of this holds: the pc lies in the code cache, this thread is in a call of ours, and
+//    the fault is one of the above. Faults inside builtins or host functions are therefore never taken for traps.
 // 3. The hook notes the guest's frames in the thread's state, because unwinding will make them unreachable: pairs of pc
-// and context,
-//    found by walking the frame pointers. Invariants that make the walk safe in any instruction that can fault:
+//    and context, found by walking the frame pointers. Invariants that make the walk safe in any instruction that can
+//    fault:
 //      - rbp is set up by the first instructions of each function, before anything that can trap;
 //      - [rbp - 8] is the function's context, so each frame names its instance;
 //      - the return address tells the kind of the caller (CodeCache::lookup is lock-free): a function goes on the list,
-//      an entry stub ends
-//        the activation, and the walk goes on at the frame where the guest had left the activation before
-//        (VMActivation::exitFrame).
+//        an entry stub ends the activation, and the walk goes on at the frame where the guest had left the activation
+//        before (VMActivation::exitFrame).
 //    The walk stops after ThreadState::kMaxFrames. No lock, no allocation; the only memory written is the thread's own.
 // 4. The hook sets rsp to what the entry code saved, rax to the reason, r13 to the activation and rip to the trap exit
 //    (compile/entry_stubs.cc). When the handler returns, that unlinks the activation, restores the host's registers and
-//    returns to who called, who finds the reason in the activation. Only generated code lies in between, so no destructor
-//    is missed.
+//    returns to who called, who finds the reason in the activation. Only generated code lies in between, so no
+//    destructor is missed.
 // 5. failure() (call.cc) turns reason and frames into an Error (backtrace.cc). The instances still live: nothing has
-// run since.
+//    run since.
 #include "runtime/vm/traps.h"
 
 #include <atomic>

@@ -1,8 +1,7 @@
 // How fast modules are decoded and validated, on one core.
 //
 //   frontend_bench FILE...     for each: size, decodeModule and validateFunctions in milliseconds and MB/s (best of the
-//   runs
-//                              that fit in a second); bodies' MB/s counts code bytes only
+//                              runs that fit in a second); bodies' MB/s counts code bytes only
 #include <algorithm>
 #include <chrono>
 #include <cstdio>

@@ -359,8 +359,7 @@ void Compiler::popcount() {
   pushGpr(type, x);
 }
 
-// --- wide arithmetic (proposal): two 64-bit halves, low first
-// ---------------------------------------------------------
+// --- wide arithmetic (proposal): two 64-bit halves, low first ------------------------------------------------------
 
 inline void Compiler::wideAdd(bool subtract) {
   Operand bHigh = pop(), bLow = pop(), aHigh = pop(), aLow = pop();
