@@ -7,6 +7,7 @@ using namespace wattle::capi;
 
 static_assert(static_cast<int>(wattle::BoundsMode::Guarded) == WATTLE_BOUNDS_GUARDED);
 static_assert(static_cast<int>(wattle::BoundsMode::Checked) == WATTLE_BOUNDS_CHECKED);
+static_assert(static_cast<int>(wattle::LoopCheck::Compare) == WATTLE_LOOP_CHECK_COMPARE);
 
 const char* wattle_version() {
   static const std::string version(wattle::version());
@@ -25,6 +26,9 @@ void wattle_config_set_cache_directory(wasm_config_t* config, const char* path) 
   orNothing([&] { config->config.cacheDirectory = path; });
 }
 void wattle_config_set_cache_bytes(wasm_config_t* config, uint64_t most) { config->config.cacheBytes = most; }
+void wattle_config_set_loop_check(wasm_config_t* config, wattle_loop_check_t check) {
+  config->config.loopCheck = static_cast<wattle::LoopCheck>(check);
+}
 void wattle_config_set_signal_handlers(wasm_config_t* config, bool on) { config->config.installSignalHandlers = on; }
 bool wattle_handle_signal(int signal, void* siginfo, void* ucontext) {
   return wattle::handleSignal(signal, siginfo, ucontext);

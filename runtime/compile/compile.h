@@ -22,6 +22,7 @@ struct Settings {
   bool guarded = true;  // memories 0.. of 32 bits are guarded (sandbox::Bounds::Guarded); else every access compares
   bool fuel = false;
   bool lazy = false;  // functions are compiled at first call, through a jump table
+  bool polls = true;  // loops notice an interruption by abi/poll.h; else they compare rsp with the stack limit
   bool operator==(const Settings&) const = default;
 };
 

@@ -160,6 +160,15 @@ WASM_API_EXTERN void wattle_config_set_cache_directory(wasm_config_t*, const cha
 /* Most that its files may take together. 1 GiB unless set. */
 WASM_API_EXTERN void wattle_config_set_cache_bytes(wasm_config_t*, uint64_t);
 
+/* How loops notice an interruption, as LoopCheck of wattle.hpp says: SEGMENT, as unless set, through the gs base of each
+ * thread that calls guests, which is then Wattle's; COMPARE leaves gs alone, and hot loops take some 2 % longer. */
+typedef uint8_t wattle_loop_check_t;
+enum wattle_loop_check_enum {
+  WATTLE_LOOP_CHECK_SEGMENT,
+  WATTLE_LOOP_CHECK_COMPARE,
+};
+WASM_API_EXTERN void wattle_config_set_loop_check(wasm_config_t*, wattle_loop_check_t);
+
 /* False: Wattle installs no signal handlers, and the host's handlers of SIGSEGV, SIGBUS, SIGILL and SIGFPE call
  * wattle_handle_signal first; true from it means that the signal was a guest's trap and has been dealt with. */
 WASM_API_EXTERN void wattle_config_set_signal_handlers(wasm_config_t*, bool);

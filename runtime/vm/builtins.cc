@@ -154,15 +154,14 @@ const void* compileLazy(VMContext* context, uint32_t functionIndex) {
   });
 }
 
-// Code saw rsp below a limit: the stack's, which may be the real one or ~0 because somebody interrupted, or that of
-// loops. What somebody wanted may have been taken back meanwhile.
+// Code saw rsp below the limit, which may be the real one or ~0 because somebody interrupted. What somebody wanted may
+// have been taken back meanwhile.
 uint32_t safepoint(VMContext* context, uintptr_t stackPointer) {
   auto& store = *static_cast<Store*>(context->storeContext->store);
   if (store.cells()->interrupted.load(std::memory_order_relaxed)) return status(TrapReason::Interrupted);
   if (store.engine().config.fuel && store.context().fuel > 0) return status(TrapReason::OutOfFuel);
   if (stackPointer < store.stackLimit()) return status(TrapReason::StackOverflow);
   store.setStackLimit(store.stackLimit());
-  store.cells()->resetLoops(*context);
   return 0;
 }
 

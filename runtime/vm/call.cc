@@ -59,6 +59,12 @@ Error hostException(const char* what) noexcept {
 namespace {
 
 Error goneError() { return Error::make(ErrorKind::Argument, "the store of this function is gone"); }
+Error noPollPage() {
+  return Error::make(
+      ErrorKind::Resource,
+      "guests cannot be interrupted on this thread: there is no memory, or its gs base is used by somebody "
+      "else (see LoopCheck)");
+}
 Error cacheFullError() { return Error::make(ErrorKind::Resource, "the code cache is full"); }
 
 // --- entry ---------------------------------------------------------------------------------------------------------
@@ -78,6 +84,11 @@ abi::VMThread* prepare(abi::VMActivation* activation) noexcept {
     thread.hostError = orElse(nullptr, [] { return std::make_unique<Error>(goneError()); });
     return nullptr;
   }
+  if (!store->comesTo(thread)) {
+    activation->reason = static_cast<uint64_t>(abi::TrapReason::HostError);
+    thread.hostError = orElse(nullptr, [] { return std::make_unique<Error>(noPollPage()); });
+    return nullptr;
+  }
   if (!activation->store->activation) {
     store->setStackFor(thread, activation->stackPointer);
   } else if (activation->store->stackThread != &thread) {
@@ -91,7 +102,10 @@ abi::VMThread* prepare(abi::VMActivation* activation) noexcept {
 void restore(abi::VMActivation* activation) noexcept {
   activation->store->stackThread = activation->lender;
   activation->store->entryLimit = 0;  // what is prepared is for this thread's stack
-  if (auto* store = static_cast<Store*>(activation->store->store)) store->setStackLimit(activation->lenderLimit);
+  auto* store = static_cast<Store*>(activation->store->store);
+  if (!store) return;
+  store->setStackLimit(activation->lenderLimit);
+  store->cells()->runsOn(static_cast<ThreadState*>(activation->lender)->poll);
 }
 
 inline Result<void> enter(Store& store, compile::EntryStub stub, const void* code, abi::VMContext* context,

@@ -26,6 +26,7 @@
 #include "runtime/compile/compile.h"
 #include "runtime/vm/function.h"
 #include "runtime/vm/traps.h"
+#include "sandbox/poll_page.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::vm {
@@ -39,6 +40,7 @@ struct ThreadState : abi::VMThread {
   uint32_t frameCount = 0;
   RawFrame frames[kMaxFrames];
   std::unique_ptr<Error> hostError;
+  sandbox::PollPage* poll = nullptr;  // of the thread that it runs on, once a store with LoopCheck::Segment was entered
 };
 
 // Stack that host functions may count on, whatever the guest has used.

@@ -256,7 +256,6 @@ void Store::dispose(Object* list) {
     o->close();
   }
   for (Object* o = list; o; o = o->next_) hostInfo.drop(*o);
-  StoreCells::awaitInterrupts();
   while (list) {
     Object* next = list->next_;
     list->store_ = nullptr;

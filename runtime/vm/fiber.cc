@@ -35,6 +35,7 @@ void Fiber::main() {
 void Fiber::resume() {
   const std::shared_ptr<Fiber> keep = shared_from_this();
   resumer_ = &threadState();
+  thread_.poll = resumer_->poll;
   if (suspended_) link();
   currentThread = &thread_;
   coroutine_->resume();
@@ -76,6 +77,7 @@ void Fiber::unlink() {
   if (a.lender) {
     c.stackThread = a.lender;
     store_->setStackLimit(a.lenderLimit);
+    store_->cells()->runsOn(static_cast<ThreadState*>(a.lender)->poll);
   }
   suspended_ = true;
 }
@@ -96,6 +98,7 @@ void Fiber::link() {
   c.stackThread = &thread_;
   c.entryLimit = 0;
   store_->setStackLimit(stackLimit_);
+  store_->comesTo(thread_);
 }
 
 void Fiber::cancel() {

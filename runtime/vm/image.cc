@@ -89,7 +89,7 @@ uint64_t buildKey() {
 }
 
 uint32_t settingsKey(const compile::Settings& settings) {
-  return (settings.guarded ? 1u : 0) | (settings.fuel ? 2u : 0) | (settings.lazy ? 4u : 0);
+  return (settings.guarded ? 1u : 0) | (settings.fuel ? 2u : 0) | (settings.lazy ? 4u : 0) | (settings.polls ? 8u : 0);
 }
 
 std::unexpected<Error> refuseImage(std::string why) {

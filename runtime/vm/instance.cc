@@ -32,7 +32,6 @@ Instance* Instance::allocate(Store& store, const std::shared_ptr<Module>& module
   context->instance = instance;
   context->gcHeap = store.gcBase();
   context->typeRows = TypeRegistry::process().rows();
-  store.cells()->add(*context);
   store.gcTypes.retain(*module);
   return instance;
 }
@@ -155,7 +154,6 @@ void Instance::trace(Tracer& tracer) {
 void Instance::close() {
   if (!store()) return;
   --store()->instanceCount;
-  store()->cells()->remove(*context());
   // Memories that live on must not tell a dead instance that they moved.
   for (uint32_t i = 0; i < module_->info().memories.size(); ++i) {
     auto* slot = at<abi::VMMemorySlot>(module_->layout().memory(i));

@@ -11,6 +11,8 @@
 #include <thread>
 
 #include "runtime/vm/boundary.h"
+#include "runtime/vm/call.h"
+#include "runtime/vm/fiber.h"
 #include "runtime/vm/store.h"
 
 namespace wattle::vm {
@@ -95,51 +97,64 @@ class DeadlineClock {
 
 // --- reaching what runs ----------------------------------------------------------------------------------------------
 //
-// Loops look at a cell of their own context, so whoever interrupts a store has to come by all of its contexts, from any
-// thread and from signal handlers: no locks. It counts itself in while it walks the list. The store's thread takes dead
-// contexts out of the list first, and frees them only when it has then seen nobody walking: who comes later starts from
-// the head and meets none of them.
-
-namespace {
-
-// In the whole process, so that a forked child, where nobody walks, can begin anew. Walks are short.
-constinit std::atomic<uint32_t> walkers{0};
-
-}  // namespace
+// Calls meet the store's stack limit, which becomes ~0. Loops read the poll page of the thread (sandbox/poll_page.h), so
+// an interruption arms the page of the thread on which the store has run last, and the load that faults asks whose
+// guest it is:
+//   - one of an interrupted store traps;
+//   - any other disarms the page and goes on. The page stays armed if a guest further out on the same thread is
+//     interrupted; it will meet it when its turn comes.
+// So that nothing is missed:
+//   - the flag is set before the page is armed, and whoever disarms looks at the flags afterwards;
+//   - a store that comes to a thread (again: a fiber that goes on, a store that was lent) first names the thread's page
+//     and then looks at its own flag; both with the order of all on x86-64's locked instructions;
+//   - each function with a loop has a stack check, so a call into a store that is interrupted already does not get so far.
 
 void StoreCells::interrupt() {
   interrupted.store(true);
   context.stackLimit.store(~uintptr_t{0});
-  walkers.fetch_add(1);
-  for (auto* c = contexts_.load(); c; c = c->next.load()) c->loopLimit.store(~uintptr_t{0});
-  walkers.fetch_sub(1);
+  if (sandbox::PollPage* page = poll_.load()) page->arm();
   wait.interrupt();
 }
 
-void StoreCells::add(abi::VMContext& context) {
-  [[maybe_unused]] static const int handled = pthread_atfork(nullptr, nullptr, [] { walkers.store(0); });
-  abi::VMContext* first = contexts_.load();
-  context.previous = nullptr;
-  context.next.store(first);
-  if (first) first->previous = &context;
-  contexts_.store(&context);
-  resetLoops(context);  // an interruption that did not meet it is seen now
+void StoreCells::runsOn(sandbox::PollPage* page) {
+  poll_.exchange(page);
+  if (page && interrupted.load()) page->arm();
 }
 
-void StoreCells::remove(abi::VMContext& context) {
-  abi::VMContext* next = context.next.load();
-  (context.previous ? context.previous->next : contexts_).store(next);
-  if (next) next->previous = context.previous;
-}
+namespace {
 
-void StoreCells::awaitInterrupts() {
-  // Yields to who walks, and sleeps if that is of lower priority.
-  for (unsigned i = 0; walkers.load() != 0; ++i) {
-    if (i < 16)
-      std::this_thread::yield();
-    else
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
+// A store outlives the calls into it.
+StoreCells& cellsOf(const abi::VMStoreContext* context) { return *static_cast<Store*>(context->store)->cells(); }
+
+// Of the guests on this thread, any.
+bool anyInterrupted(const ThreadState* thread) {
+  for (; thread; thread = thread->fiber ? &thread->fiber->resumer() : nullptr) {
+    for (const abi::VMActivation* a = thread->top; a; a = a->previous) {
+      if (cellsOf(a->store).interrupted.load()) return true;
+    }
   }
+  return false;
+}
+
+}  // namespace
+
+bool mayPass(ThreadState& thread, abi::VMContext& context) {
+  StoreCells& cells = cellsOf(context.storeContext);
+  if (cells.interrupted.load()) return false;
+  sandbox::PollPage* page = sandbox::PollPage::bind();
+  thread.poll = page;
+  if (!page) return true;
+  cells.runsOn(page);
+  page->disarm();
+  if (anyInterrupted(&thread)) page->arm();
+  return true;
+}
+
+bool Store::comesTo(ThreadState& thread) {
+  if (engine_->config.loopCheck != LoopCheck::Segment) return true;
+  if (!thread.poll) thread.poll = sandbox::PollPage::ofThisThread();
+  cells_->runsOn(thread.poll);
+  return thread.poll != nullptr;
 }
 
 // A limit is kept while it leaves at least three quarters of what a guest may use.

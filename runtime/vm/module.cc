@@ -133,6 +133,7 @@ compile::Settings Module::settings(sandbox::Bounds bounds) const {
   compile::Settings settings;
   settings.guarded = !guardable_ || bounds == sandbox::Bounds::Guarded;
   settings.fuel = engine_->config.fuel;
+  settings.polls = engine_->config.loopCheck == LoopCheck::Segment;
   settings.lazy = isLazy(engine_->config, bytes_.span().size());
   return settings;
 }

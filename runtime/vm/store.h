@@ -21,12 +21,14 @@
 #include "runtime/vm/object.h"
 #include "runtime/vm/types.h"
 #include "runtime/vm/wait.h"
+#include "sandbox/poll_page.h"
 #include "wattle/wattle.hpp"
 
 namespace wattle::vm {
 
 class Fiber;
 struct Suspension;
+struct ThreadState;
 class HostFunction;
 class RootVisitor;
 struct HostDefinition;
@@ -38,22 +40,12 @@ struct StoreCells {
   WaitCell wait;
 
   // The order matters: who resets a limit looks at the flag afterwards (see Store::setStackLimit). Async-signal-safe.
-  // Takes time in proportion to the store's instances.
   void interrupt();
-
-  // The contexts of the store's living instances; what changes the list is the store's own thread. One that has been
-  // taken out may still be looked at until awaitInterrupts() has returned.
-  void add(abi::VMContext& context);
-  void remove(abi::VMContext& context);
-  static void awaitInterrupts();
-  // Loops of the context go on, unless the store is (or is being) interrupted.
-  void resetLoops(abi::VMContext& context) const {
-    context.loopLimit.store(0);
-    if (interrupted.load()) context.loopLimit.store(~uintptr_t{0});
-  }
+  // The thread that the store's guest runs on from now on, by its poll page.
+  void runsOn(sandbox::PollPage* page);
 
  private:
-  std::atomic<abi::VMContext*> contexts_{nullptr};
+  std::atomic<sandbox::PollPage*> poll_{nullptr};
 };
 
 // Host values that the guest holds as externref. The word of a reference is index << 3 | 2: it fits 32 bits, so that
@@ -165,6 +157,8 @@ class Store {
     context().stackLimit.store(limit);
     if (cells_->interrupted.load()) context().stackLimit.store(~uintptr_t{0});
   }
+  // The store's guest is about to run on the thread. False: loops could not be interrupted there.
+  bool comesTo(ThreadState& thread);
   // For an outermost call that starts at this stack pointer.
   void setStackFor(const abi::VMThread& thread, uintptr_t stackPointer);
   uintptr_t stackLimit() const { return stackLimit_; }

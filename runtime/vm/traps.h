@@ -10,6 +10,8 @@
 
 namespace wattle::vm {
 
+struct ThreadState;
+
 // One guest frame: an address within the instruction that traps or calls, and the instance's context.
 struct RawFrame {
   uintptr_t pc;
@@ -18,6 +20,9 @@ struct RawFrame {
 
 // Sets the fault hook; once per process, with handlers unless the host keeps its own.
 void installTrapHandler(bool withSignalHandlers);
+
+// interrupt.cc, for the fault hook: the poll of a loop (abi/poll.h) has faulted. False: its store is interrupted.
+bool mayPass(ThreadState& thread, abi::VMContext& context);
 
 // backtrace.cc: names and module offsets for frames, whose instances must still live.
 std::vector<Frame> symbolize(const RawFrame* frames, uint32_t count);

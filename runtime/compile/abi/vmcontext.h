@@ -121,12 +121,6 @@ struct VMContext {
   uint8_t* gcHeap;            // base of the store's GC heap; while there is none, a few zeros that null may be read at
   void* hostFunction;         // vm::HostFunction for the context of a host function, else nullptr
   const VMTypeRow* typeRows;  // of all types in the process, by canonical id (abi/gc.h)
-  // Loop headers compare rsp with it: 0, or ~0, which asks for the safepoint builtin. Here and not in the store's
-  // cells, since one load less shows in tight loops. Who interrupts finds the contexts of a store by this list
-  // (vm::StoreCells).
-  std::atomic<uintptr_t> loopLimit;
-  std::atomic<VMContext*> next;
-  VMContext* previous;
 };
 
 // Offsets of the variable part for one module.
@@ -190,7 +184,7 @@ class Layout {
   X(ArrayCopy, uint32_t, (VMContext*, uint64_t dstArray, uint64_t dst, uint64_t srcArray, uint64_t src, uint64_t n)) /* status */ \
   /* code of a function of a lazy module, called through its slot for the first time; nullptr: out of code memory */ \
   X(CompileLazy, const void*, (VMContext*, uint32_t functionIndex))                            \
-  /* why [context->storeContext->stackLimit] or [context->loopLimit] was crossed; called by the safepoint stub. status */ \
+  /* why [context->storeContext->stackLimit] was crossed; called by the safepoint stub. status */ \
   X(Safepoint, uint32_t, (VMContext*, uintptr_t stackPointer))
 // clang-format on
 

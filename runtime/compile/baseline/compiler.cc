@@ -94,7 +94,7 @@ void Compiler::begin(std::span<const ValType> locals) {
   bool wide = scan_.hasVectors() || ctx_.anyVectorTypes || hasVector(locals);
   slotSize_ = wide ? 16 : 8;
   slotBase_ = wide ? lowest & ~15 : lowest;
-  hasStackCheck_ |= scan_.hasCalls() || scan_.hasTailCalls() || slotBase_ < -kUncheckedFrame / 2;
+  hasStackCheck_ |= scan_.hasCalls() || scan_.hasTailCalls() || scan_.hasLoops() || slotBase_ < -kUncheckedFrame / 2;
   hasResultsPointer_ = ResultPlaces(type).inMemory > 0;
   as_.ensure(4 * kRoomPerInstruction + locals.size() * 24);
   prologue(type);
@@ -114,13 +114,7 @@ void Compiler::prologue(const frontend::FuncType& type) {
     as_.emit32(0);
     if (handlerTableAt_ != static_cast<int32_t>(abi::kHandlerTableAt)) refuse("exceptions: the prologue has changed");
   }
-  if (hasStackCheck_) {
-    as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
-    as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
-    safepoints_.push_back({{}, {}, true, bodyStart_});
-    as_.jcc(Cond::b, safepoints_.back().label);
-    as_.bind(safepoints_.back().back);
-  }
+  if (hasStackCheck_) compareWithLimit(true, bodyStart_);
   if (hasResultsPointer_) as_.mov(w64, Mem(Gpr::rbp, kResultsSlot), Gpr::rdi);
   for (size_t i = 0; i < std::size(kSaved); ++i) {
     if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, Mem(Gpr::rbp, kSavedSlot(i)), kSaved[i]);
@@ -219,10 +213,21 @@ void Compiler::trapOnStatus() {
   endFuelBlock();  // the builtin may have charged for its work
 }
 
-// Of a loop. Where the limit is crossed, it asks the safepoint stub, which keeps all registers.
+// Of a loop. A call into an interrupted store is stopped by the function's own stack check, whatever the thread's poll
+// page says.
 void Compiler::safepoint() {
-  as_.cmp(w64, Gpr::rsp, Mem(kContext, offsetof(abi::VMContext, loopLimit)));
-  safepoints_.push_back({{}, {}, false, recordPositions_ ? decoder_->instructionOffset() : 0});
+  if (!hasStackCheck_) needsStackCheck_ = true;
+  const uint64_t here = recordPositions_ ? decoder_->instructionOffset() : 0;
+  if (!ctx_.settings.polls) return compareWithLimit(false, here);
+  if (recordPositions_) positions_.push_back({static_cast<uint32_t>(as_.pos()), here, {}});
+  as_.emitBytes(abi::kPoll.data(), abi::kPoll.size());
+}
+
+// Where the limit is crossed, it asks the safepoint stub, which keeps all registers.
+void Compiler::compareWithLimit(bool isPrologue, uint64_t position) {
+  as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
+  as_.cmp(w64, Gpr::rsp, Mem(kScratch, offsetof(abi::VMStoreContext, stackLimit)));
+  safepoints_.push_back({{}, {}, isPrologue, position});
   as_.jcc(Cond::b, safepoints_.back().label);
   as_.bind(safepoints_.back().back);
 }

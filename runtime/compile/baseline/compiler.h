@@ -26,6 +26,7 @@
 #include "frontend/validate/sink.h"
 #include "runtime/compile/abi/gc.h"
 #include "runtime/compile/abi/handlers.h"
+#include "runtime/compile/abi/poll.h"
 #include "runtime/compile/abi/registers.h"
 #include "runtime/compile/abi/trap_reason.h"
 #include "runtime/compile/abi/vmcontext.h"
@@ -538,6 +539,7 @@ class Compiler : public frontend::NullSink {
   Cond popCondition();  // pops an i32, leaves its truth in the flags
   bool needsOwnEdge(const Ctl& c) const;
   void safepoint();
+  void compareWithLimit(bool isPrologue, uint64_t position);
   bool isReturnLabel(uint32_t depth) const { return depth + 1 == decoder_->controlDepth(); }
 
   // --- calls (calls.cc) ---------------------------------------------------------------------------------------------

@@ -25,6 +25,7 @@ class Prescan {
   uint32_t weight(uint32_t local) const { return weights_[local]; }
   bool hasCalls() const { return seen_.calls; }  // anything that may clobber caller-saved registers
   bool hasTailCalls() const { return hasTailCalls_; }
+  bool hasLoops() const { return !loops_.empty(); }
   bool usesMemory() const { return usesMemory_; }  // loads or stores
   bool hasVectors() const { return hasVectors_; }  // some instruction with prefix 0xfd
   bool hasTry() const { return hasTry_; }          // try or try_table

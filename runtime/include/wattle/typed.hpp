@@ -93,7 +93,7 @@ struct GuestContext {  // of abi::VMContext
 };
 struct HostContext {  // abi::VMHostContext
   StoreCells* store;
-  const void* words[11];
+  const void* words[8];
   const void* thunk;
   void* callable;
 };

@@ -1,6 +1,7 @@
 // Interruption reaches every way to run without end.
 #include <atomic>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "tests/unit/vm/vm_test.h"
@@ -21,11 +22,12 @@ constexpr const char* kEndless = R"((module (memory 1) (table funcref (elem $i $
   (func (export "throw") (loop $l (block $b (try_table (catch $e $b) (throw $e))) (br $l)))
   (func (export "fill") (loop $l (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br $l)))))";
 
-class Endless : public ::testing::TestWithParam<bool> {
+class Endless : public ::testing::TestWithParam<std::tuple<bool, LoopCheck>> {
  protected:
   Config config() const {
     Config c;
-    c.lazy = GetParam();
+    c.lazy = std::get<0>(GetParam());
+    c.loopCheck = std::get<1>(GetParam());
     return c;
   }
 };
@@ -69,10 +71,11 @@ TEST_P(Endless, StopsInAStartFunction) {
   EXPECT_EQ(i.error().trap, TrapCode::Interrupted);
 }
 
-INSTANTIATE_TEST_SUITE_P(Eager, Endless, ::testing::Values(false));
-INSTANTIATE_TEST_SUITE_P(Lazy, Endless, ::testing::Values(true));
+INSTANTIATE_TEST_SUITE_P(Kinds, Endless,
+                         ::testing::Combine(::testing::Bool(),
+                                            ::testing::Values(LoopCheck::Segment, LoopCheck::Compare)));
 
-// Whoever interrupts walks the instances of the store while its own thread makes and frees some.
+// At any moment, while instances are made and freed.
 TEST(Interrupt, MeetsInstancesThatComeAndGo) {
   World w;
   Module module = compileWat(w.engine, R"((module (memory 0)
@@ -106,7 +109,7 @@ TEST(Interrupt, MeetsInstancesThatComeAndGo) {
   for (const Instance& i : some) EXPECT_EQ(callI32(i, "sum", {1000}), 500500) << "as if nothing had been";
 }
 
-// Each instance has a limit of its own: also the one that is called, and one made afterwards.
+// Also the one that is called, and one made afterwards.
 TEST(Interrupt, ReachesEveryInstance) {
   World w;
   auto callee = w.instantiate(R"((module (func (export "f") (loop $l (br $l)))))");

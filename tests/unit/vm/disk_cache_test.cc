@@ -122,6 +122,8 @@ TEST_F(DiskCacheTest, TheSecondStartMapsTheCode) {
   EXPECT_EQ(second.hits, 1u);
   EXPECT_EQ(second.misses, 0u);
   EXPECT_EQ(second.stores, 0u);
+  config.loopCheck = LoopCheck::Compare;
+  EXPECT_EQ(start(bytes, sum).misses, 1u) << "other code";
 }
 
 TEST_F(DiskCacheTest, TheFileTakesThePlaceOfTheBytes) {

@@ -433,6 +433,9 @@ TEST(Serialize, DamageIsAnError) {
   Config fuel;
   fuel.fuel = true;
   EXPECT_FALSE(Module::deserialize(Engine(fuel), file));
+  Config compare;
+  compare.loopCheck = LoopCheck::Compare;
+  EXPECT_FALSE(Module::deserialize(Engine(compare), file));
 }
 
 TEST(Many, InstancesEachWithAMemory) {
