@@ -64,6 +64,9 @@ Result<std::vector<uint8_t>> wat2wasm(std::string_view text) {
 // --- Engine --------------------------------------------------------------------------------------------------------
 
 Engine::Engine(const Config& config) : impl_(std::make_shared<vm::Engine>(config)) {}
+Result<Engine> Engine::create(const Config& config) noexcept {
+  return vm::atBoundary([&]() -> Result<Engine> { return Engine(config); });
+}
 const Config& Engine::config() const { return impl_->config; }
 
 // --- Module --------------------------------------------------------------------------------------------------------
@@ -162,6 +165,10 @@ Store::Store(const Engine& engine, const StoreLimits& limits)
     : impl_(std::make_unique<vm::Store>(engine.impl(), limits)) {
   abandoned.sweep();
   impl_->api = this;
+}
+
+Result<Store> Store::create(const Engine& engine, const StoreLimits& limits) noexcept {
+  return vm::atBoundary([&]() -> Result<Store> { return Store(engine, limits); });
 }
 
 Store::~Store() {

@@ -18,6 +18,18 @@ struct Linker::Impl {
   using Entry = std::variant<Extern, Definition>;
   using Names = std::map<std::string, Entry, std::less<>>;
   std::map<std::string, Names, std::less<>> modules;
+  bool isComplete = true;  // false: some definition found no memory
+
+  void add(std::string_view module, std::string_view name, Entry entry) {
+    modules[std::string(module)].insert_or_assign(std::string(name), std::move(entry));
+  }
+  template <class Body>
+  void note(Body&& body) {
+    isComplete &= vm::orElse(false, [&] {
+      body();
+      return true;
+    });
+  }
 
   const Entry* find(std::string_view module, std::string_view name) const {
     auto names = modules.find(module);
@@ -41,32 +53,42 @@ Linker::Linker(Linker&&) noexcept = default;
 Linker& Linker::operator=(Linker&&) noexcept = default;
 Linker::~Linker() = default;
 
-void Linker::define(std::string module, std::string name, Extern value) {
-  impl_->modules[std::move(module)].insert_or_assign(std::move(name), std::move(value));
+Result<Linker> Linker::create(const Engine& engine) noexcept {
+  return vm::atBoundary([&]() -> Result<Linker> { return Linker(engine); });
 }
 
-void Linker::defineFunc(std::string module, std::string name, FuncType type, HostCallback callback) {
-  auto definition = vm::HostDefinition::make(type, std::move(callback), fmt::format("{}.{}", module, name));
-  impl_->modules[std::move(module)].insert_or_assign(std::move(name), std::move(definition));
+void Linker::define(std::string_view module, std::string_view name, Extern value) noexcept {
+  impl_->note([&] { impl_->add(module, name, std::move(value)); });
+}
+
+void Linker::defineFunc(std::string_view module, std::string_view name, FuncType type, HostCallback callback) noexcept {
+  impl_->note([&] {
+    impl_->add(module, name, vm::HostDefinition::make(type, std::move(callback), fmt::format("{}.{}", module, name)));
+  });
 }
 
 struct LinkerAccess {
   static Linker::Impl& impl(Linker& linker) { return *linker.impl_; }
 };
 
-void detail::linkHost(Linker& linker, std::string&& module, std::string&& name, HostSpec&& spec) {
-  auto definition = vm::HostDefinition::make(std::move(spec), fmt::format("{}.{}", module, name));
-  LinkerAccess::impl(linker).modules[std::move(module)].insert_or_assign(std::move(name), std::move(definition));
+void detail::linkHost(Linker& linker, std::string_view module, std::string_view name, HostSpec&& spec) noexcept {
+  auto& impl = LinkerAccess::impl(linker);
+  impl.note(
+      [&] { impl.add(module, name, vm::HostDefinition::make(std::move(spec), fmt::format("{}.{}", module, name))); });
 }
 
-void Linker::defineInstance(std::string module, const Instance& instance) {
-  auto& names = impl_->modules[std::move(module)];
-  for (auto& [name, value] : instance.exports()) names.insert_or_assign(name, std::move(value));
+void detail::linkFailed(Linker& linker) noexcept { LinkerAccess::impl(linker).isComplete = false; }
+
+void Linker::defineInstance(std::string_view module, const Instance& instance) noexcept {
+  impl_->note([&] {
+    for (auto& [name, value] : instance.exports()) impl_->add(module, name, std::move(value));
+  });
 }
 
 Result<Instance> Linker::instantiate(Store& store, const Module& module) const {
   return vm::atBoundary([&]() -> Result<Instance> {
     if (!module.impl()) return std::unexpected(Error::make(ErrorKind::Argument, "the module is empty"));
+    if (!impl_->isComplete) return std::unexpected(vm::outOfMemory());
     std::vector<Extern> found;
     std::vector<std::optional<Extern>> all;
     const auto& imports = module.impl()->info().imports;

@@ -1,7 +1,7 @@
-// Errors are values; nothing a guest does aborts the process. Nothing in Wattle's API throws, with one exception:
-// std::bad_alloc, when there is no memory, comes from the constructors of Engine, Store and Linker, from Linker::define
-// and its like, and from what gives a container or a string by value (types, names, lists of exports). Everything that
-// runs a guest, compiles or makes an object has an error or an empty handle for it.
+// Errors are values; nothing a guest does aborts the process. Nothing in Wattle's API throws, with one exception: when
+// there is no memory, std::bad_alloc comes from the constructors of Engine, Store and Linker (each has a create() that
+// gives an error instead) and from what gives a container or a string by value (types, names, lists of exports).
+// Everything that runs a guest, compiles, links or makes an object has an error or an empty handle for it.
 #pragma once
 
 #include <cstdint>

@@ -124,7 +124,8 @@ WATTLE_API void hostFailed(HostFrame* frame, Error&& error);
 WATTLE_API void hostThrew(HostFrame* frame, const char* what);
 WATTLE_API void unpin(HostFrame* frame, uint64_t mark);
 WATTLE_API Func makeHost(Store& store, HostSpec&& spec, std::string&& name);
-WATTLE_API void linkHost(Linker& linker, std::string&& module, std::string&& name, HostSpec&& spec);
+WATTLE_API void linkHost(Linker& linker, std::string_view module, std::string_view name, HostSpec&& spec) noexcept;
+WATTLE_API void linkFailed(Linker& linker) noexcept;  // no memory for a definition
 
 // --- types ---------------------------------------------------------------------------------------------------------
 
@@ -610,11 +611,15 @@ Func Func::wrap(Store& store, F&& callable, std::string name) {
 }
 
 template <class F>
-void Linker::func(std::string module, std::string name, F&& callable) {
+void Linker::func(std::string_view module, std::string_view name, F&& callable) {
   using Callable = std::decay_t<F>;
-  detail::HostOf<Callable>::describe(Callable(std::forward<F>(callable)), [&](detail::HostSpec&& spec) {
-    detail::linkHost(*this, std::move(module), std::move(name), std::move(spec));
-  });
+  try {
+    detail::HostOf<Callable>::describe(Callable(std::forward<F>(callable)), [&](detail::HostSpec&& spec) {
+      detail::linkHost(*this, module, name, std::move(spec));
+    });
+  } catch (const std::bad_alloc&) {
+    detail::linkFailed(*this);
+  }
 }
 
 }  // namespace wattle

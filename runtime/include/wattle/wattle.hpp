@@ -78,6 +78,7 @@ class WATTLE_API Engine {
  public:
   Engine() : Engine(Config{}) {}
   explicit Engine(const Config& config);
+  static Result<Engine> create(const Config& config = {}) noexcept;
   const Config& config() const;
   Stats stats() const;  // stats.hpp
   const std::shared_ptr<vm::Engine>& impl() const { return impl_; }
@@ -183,6 +184,7 @@ class WATTLE_API InterruptHandle {
 class WATTLE_API Store {
  public:
   explicit Store(const Engine& engine, const StoreLimits& limits = {});
+  static Result<Store> create(const Engine& engine, const StoreLimits& limits = {}) noexcept;
   ~Store();
   Store(Store&&) noexcept;
   Store& operator=(Store&&) noexcept;
@@ -424,21 +426,23 @@ class WATTLE_API Instance {
   std::optional<Global> global(std::string_view name) const;
 };
 
-// Names to externs. Host functions given by name and callback are made anew in each store they are linked into.
+// Names to externs. Host functions given by name and callback are made anew in each store they are linked into. Where
+// there was no memory for a definition, instantiate() says so.
 class WATTLE_API Linker {
  public:
   explicit Linker(const Engine& engine);
+  static Result<Linker> create(const Engine& engine) noexcept;
   Linker(Linker&&) noexcept;
   Linker& operator=(Linker&&) noexcept;
   ~Linker();
   // Later definitions of a name replace earlier ones.
-  void define(std::string module, std::string name, Extern value);
-  void defineFunc(std::string module, std::string name, FuncType type, HostCallback callback);
+  void define(std::string_view module, std::string_view name, Extern value) noexcept;
+  void defineFunc(std::string_view module, std::string_view name, FuncType type, HostCallback callback) noexcept;
   // From any callable, see typed.hpp.
   template <class F>
-  void func(std::string module, std::string name, F&& callable);
+  void func(std::string_view module, std::string_view name, F&& callable);
   // All exports of an instance under one module name.
-  void defineInstance(std::string module, const Instance& instance);
+  void defineInstance(std::string_view module, const Instance& instance) noexcept;
   // The error names every import that is missing or has the wrong type, with its type.
   Result<Instance> instantiate(Store& store, const Module& module) const;
   std::optional<Extern> get(Store& store, std::string_view module, std::string_view name) const;

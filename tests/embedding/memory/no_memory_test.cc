@@ -171,6 +171,36 @@ TEST(NoMemory, CompileLinkCall) {
   sweep([] { return std::make_unique<Prepared>(); }, [](auto& w) { return compileLinkCall(*w); });
 }
 
+// From nothing: each of the four says that there is no memory for it.
+TEST(NoMemory, EngineStoreAndLinker) {
+  auto run = [](const std::vector<uint8_t>& binary) {
+    auto engine = Engine::create();
+    if (!engine) return endOf(engine.error());
+    auto store = Store::create(*engine);
+    if (!store) return endOf(store.error());
+    auto linker = Linker::create(*engine);
+    if (!linker) return endOf(linker.error());
+    linker->func("host", "twice", twice);
+    linker->func("host", "same", [](ExternRef value) { return value; });
+    auto module = Module::compile(*engine, binary);
+    if (!module) return endOf(module.error());
+    auto instance = linker->instantiate(*store, *module);
+    if (!instance) return endOf(instance.error());
+    auto again = Linker::create(*engine);
+    if (!again) return endOf(again.error());
+    again->defineInstance("lib", *instance);
+    again->define("host", "twice", *instance->func("f"));
+    again->func("host", "same", [](ExternRef value) { return value; });
+    auto second = again->instantiate(*store, *module);
+    if (!second) return endOf(second.error());
+    const Val args[] = {21};
+    auto results = second->func("f")->call(args);
+    if (!results) return endOf(results.error());
+    return (*results)[0].i32() == 42 ? End::Right : End::Wrong;
+  };
+  sweep([] { return *wat2wasm(kModule); }, run, 60);
+}
+
 // Enough functions for the worker threads, which run out of memory as well.
 TEST(NoMemory, CompileOnManyThreads) {
   std::string text = "(module (memory 1)";
