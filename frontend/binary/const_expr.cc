@@ -12,7 +12,35 @@ ValType refFuncType(const ModuleInfo& module, uint32_t function) {
                       module.features.customDescriptors && f.isExact());
 }
 
+// The usual expression, of which a module may have many thousands: one number of the type that is expected. False:
+// anything else, and all that is wrong.
+bool ConstExprDecoder::number(const uint8_t* begin, const uint8_t* end, ValType expected, ConstExpr& expr,
+                              uint64_t& length) const {
+  if (begin == end) return false;
+  const bool wide = expected == kI64;
+  if ((!wide && expected != kI32) || *begin != info(wide ? Op::I64Const : Op::I32Const).code) return false;
+  const uint8_t* pos = begin + 1;
+  if (wide) {
+    int64_t value;
+    if (readLeb<64, int64_t>(pos, end, value) != LebStatus::Ok) return false;
+    expr.value[0] = static_cast<uint64_t>(value);
+  } else {
+    int32_t value;
+    if (readLeb<32, int32_t>(pos, end, value) != LebStatus::Ok) return false;
+    expr.value[0] = static_cast<uint32_t>(value);
+  }
+  if (pos == end || *pos != info(Op::End).code) return false;
+  expr.kind = ConstExpr::Kind::Value;
+  expr.type = expected;
+  length = static_cast<uint64_t>(pos + 1 - begin);
+  return true;
+}
+
 Result<uint64_t> ConstExprDecoder::decode(uint64_t begin, uint64_t end, ValType expected, ConstExpr& expr) {
+  if (uint64_t length; number(bytes_.data() + begin, bytes_.data() + end, expected, expr, length)) {
+    expr.bytes = {begin, length};
+    return begin + length;
+  }
   Result<uint64_t> next = decoder_.runExpression(begin, end, expected);
   if (!next) return next;
   if (sink_.isSimple()) {

@@ -75,11 +75,13 @@ class ConstExprSink : public NullSink {
 class ConstExprDecoder {
  public:
   ConstExprDecoder(ModuleInfo& module, std::span<const uint8_t> bytes)
-      : sink_(module), decoder_(module, bytes, sink_) {}
+      : bytes_(bytes), sink_(module), decoder_(module, bytes, sink_) {}
   // Decodes an expression of type `expected` that starts at `begin`; the offset after it, or what is wrong.
   Result<uint64_t> decode(uint64_t begin, uint64_t end, ValType expected, ConstExpr& expr);
 
  private:
+  bool number(const uint8_t* begin, const uint8_t* end, ValType expected, ConstExpr& expr, uint64_t& length) const;
+  const std::span<const uint8_t> bytes_;
   ConstExprSink sink_;
   FunctionDecoder<ConstExprSink> decoder_;
 };

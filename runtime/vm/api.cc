@@ -72,7 +72,8 @@ const Config& Engine::config() const { return impl_->config; }
 // --- Module --------------------------------------------------------------------------------------------------------
 
 Result<Module> Module::compile(const Engine& engine, std::span<const uint8_t> bytes) {
-  return vm::atBoundary([&] { return compile(engine, std::vector<uint8_t>(bytes.begin(), bytes.end())); });
+  return vm::atBoundary(
+      [&] { return wrap(vm::Module::create(engine.impl(), vm::ModuleBytes::copy(bytes, engine.impl()->pool))); });
 }
 
 Result<Module> Module::compile(const Engine& engine, std::vector<uint8_t>&& bytes) {

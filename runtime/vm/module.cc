@@ -16,6 +16,8 @@ namespace {
 constexpr size_t kManyExports = 8;
 // Above this, functions are compiled at first call unless Config::lazy says otherwise.
 constexpr size_t kLazyBytes = 2 << 20;
+// From this size on modules are decoded on one thread while another tells whether they are known.
+constexpr size_t kApartBytes = 1 << 20;
 // Memories with this much data get an image, unless most of it would be holes.
 constexpr uint64_t kImageBytes = 64 << 10;
 constexpr uint64_t kImageSparse = 4;
@@ -55,17 +57,41 @@ Result<std::shared_ptr<Module>> Module::create(std::shared_ptr<Engine> engine, M
     DiskCache* disk = engine->diskCache();
     if (disk != nullptr) return createCached(std::move(engine), *disk, std::move(bytes), bounds);
   }
-  uint64_t hash = XXH3_64bits(bytes.span().data(), bytes.span().size());
-  if (auto known = engine->modules.find(hash, bytes.span())) return known;
-  auto module = compileNew(std::move(engine), std::move(bytes), bounds);
-  if (!module) return module;
-  return publish(std::move(*module), hash);
+  const auto hashOf = [](std::span<const uint8_t> all) { return XXH3_64bits(all.data(), all.size()); };
+  if (bytes.span().size() < kApartBytes) {
+    const uint64_t hash = hashOf(bytes.span());
+    if (auto known = engine->modules.find(hash, bytes.span())) return known;
+    auto module = compileNew(std::move(engine), std::move(bytes), bounds);
+    if (!module) return module;
+    return publish(std::move(*module), hash);
+  }
+  // Both take milliseconds.
+  std::shared_ptr<Module> module = empty(std::move(engine), std::move(bytes));
+  uint64_t hash = 0;
+  Result<void> decoded;
+  std::atomic<int> next{0};
+  module->engine_->pool.run([&](unsigned) {
+    for (int task; (task = next.fetch_add(1)) < 2;) {
+      if (task == 0)
+        decoded = module->decode();
+      else
+        hash = hashOf(module->bytes());
+    }
+  });
+  if (!decoded) return std::unexpected(std::move(decoded.error()));
+  if (auto known = module->engine_->modules.find(hash, module->bytes())) return known;
+  if (auto code = module->code(bounds); !code) return std::unexpected(code.error());
+  return publish(std::move(module), hash);
+}
+
+std::shared_ptr<Module> Module::empty(std::shared_ptr<Engine> engine, ModuleBytes bytes) {
+  bytes.closeFile();
+  return std::shared_ptr<Module>(new Module(std::move(engine), std::move(bytes)));
 }
 
 Result<std::shared_ptr<Module>> Module::compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
                                                    sandbox::Bounds bounds) {
-  bytes.closeFile();
-  std::shared_ptr<Module> module(new Module(std::move(engine), std::move(bytes)));
+  auto module = empty(std::move(engine), std::move(bytes));
   if (auto decoded = module->decode(); !decoded) return std::unexpected(decoded.error());
   if (auto code = module->code(bounds); !code) return std::unexpected(code.error());
   return module;
@@ -182,8 +208,8 @@ void Module::makeImages() {
     std::vector<uint8_t> contents(extent);
     for (const auto& segment : info_.data) {
       if (segment.mode != frontend::SegmentMode::Active || segment.memory != m) continue;
-      std::ranges::copy(bytes_.span().subspan(segment.bytes.offset, segment.bytes.size),
-                        contents.begin() + static_cast<ptrdiff_t>(segment.offset.value[0]));
+      std::copy_n(bytes_.span().data() + segment.bytes.offset, segment.bytes.size,
+                  contents.data() + segment.offset.value[0]);
     }
     auto image = sandbox::MemoryImage::create(contents);
     if (!image) continue;

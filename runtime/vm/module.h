@@ -74,6 +74,8 @@ class Module {
  private:
   Module(std::shared_ptr<Engine> engine, ModuleBytes bytes) : engine_(std::move(engine)), bytes_(std::move(bytes)) {}
   Result<void> decode(std::span<const frontend::BodyRange> bodies = {});
+  // Yet to be decoded.
+  static std::shared_ptr<Module> empty(std::shared_ptr<Engine> engine, ModuleBytes bytes);
   static Result<std::shared_ptr<Module>> compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
                                                     sandbox::Bounds bounds);
   static bool isLazy(const Config& config, size_t bytes);

@@ -6,6 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <atomic>
 #include <cerrno>
 #include <cstring>
 
@@ -21,6 +23,9 @@ constexpr size_t kMapBytes = 64 << 10;
 std::unexpected<Error> ioError(const std::string& path, const char* what) {
   return std::unexpected(Error::make(ErrorKind::Io, fmt::format("cannot {} {}: {}", what, path, strerror(errno))));
 }
+
+// The end of what was written. (std::ranges::copy goes byte by byte here.)
+uint8_t* copyTo(uint8_t* to, std::span<const uint8_t> bytes) { return std::copy_n(bytes.data(), bytes.size(), to); }
 
 // To the end, of what may be no regular file (a pipe, /dev/stdin). `expected`: the size, if it is known.
 Result<std::vector<uint8_t>> readAll(int fd, const std::string& path, size_t expected) {
@@ -68,8 +73,7 @@ Result<ModuleBytes> ModuleBytes::map(int file, const struct stat& status, const 
   if (static_cast<size_t>(status.st_size) < kMapBytes || !sandbox::mappingsAllow(1)) {
     auto bytes = readAll(file, path, static_cast<size_t>(status.st_size));
     if (!bytes) return std::unexpected(bytes.error());
-    out.owned_ = std::move(*bytes);
-    out.view_ = out.owned_;
+    out.adopt(std::move(*bytes));
     return out;
   }
   void* at = mmap(nullptr, static_cast<size_t>(status.st_size), PROT_READ, MAP_PRIVATE, file, 0);
@@ -81,22 +85,52 @@ Result<ModuleBytes> ModuleBytes::map(int file, const struct stat& status, const 
   return out;
 }
 
-std::vector<uint8_t> ModuleBytes::trim() {
-  if (mapping_ || view_.size() == owned_.size()) return {};
-  std::vector<uint8_t> whole = std::exchange(owned_, std::vector<uint8_t>(view_.begin(), view_.end()));
-  view_ = owned_;
+void ModuleBytes::adopt(std::vector<uint8_t>&& bytes) {
+  auto kept = std::make_shared<const std::vector<uint8_t>>(std::move(bytes));
+  view_ = *kept;
+  ownedSize_ = view_.size();
+  owned_ = std::move(kept);
+}
+
+uint8_t* ModuleBytes::allocate(size_t size) {
+  auto made = std::make_shared_for_overwrite<uint8_t[]>(size);
+  uint8_t* at = made.get();
+  owned_ = std::move(made);
+  ownedSize_ = size;
+  view_ = {at, size};
+  return at;
+}
+
+// Most of the time goes into making the pages.
+ModuleBytes ModuleBytes::copy(std::span<const uint8_t> bytes, compile::WorkerPool& pool) {
+  constexpr size_t kPiece = 1 << 20;
+  ModuleBytes out;
+  uint8_t* to = out.allocate(bytes.size());
+  if (bytes.size() < 2 * kPiece) {
+    copyTo(to, bytes);
+    return out;
+  }
+  std::atomic<size_t> next{0};
+  pool.run([&](unsigned) {
+    for (size_t at; (at = next.fetch_add(kPiece)) < bytes.size();)
+      copyTo(to + at, bytes.subspan(at, std::min(kPiece, bytes.size() - at)));
+  });
+  return out;
+}
+
+std::shared_ptr<const void> ModuleBytes::trim() {
+  if (mapping_ || view_.size() == ownedSize_) return {};
+  const auto part = view_;
+  auto whole = owned_;
+  copyTo(allocate(part.size()), part);
   return whole;
 }
 
 bool ModuleBytes::cutOut(size_t offset, size_t size) {
   if (mapping_) return false;
-  std::vector<uint8_t> rest;
-  rest.reserve(view_.size() - size);
   const auto before = view_.first(offset), after = view_.subspan(offset + size);
-  rest.insert(rest.end(), before.begin(), before.end());
-  rest.insert(rest.end(), after.begin(), after.end());
-  owned_ = std::move(rest);
-  view_ = owned_;
+  const auto whole = owned_;
+  copyTo(copyTo(allocate(before.size() + after.size()), before), after);
   return true;
 }
 

@@ -1,4 +1,4 @@
-// The bytes of a module: a vector of ours, or a file mapped.
+// The bytes of a module: in memory of ours, or a file mapped.
 #pragma once
 
 #include <sys/stat.h>
@@ -10,6 +10,7 @@
 #include <utility>
 #include <vector>
 
+#include "runtime/compile/worker_pool.h"
 #include "wattle/error.hpp"
 
 namespace wattle::vm {
@@ -17,7 +18,9 @@ namespace wattle::vm {
 class ModuleBytes {
  public:
   ModuleBytes() = default;
-  explicit ModuleBytes(std::vector<uint8_t>&& bytes) : owned_(std::move(bytes)), view_(owned_) {}
+  explicit ModuleBytes(std::vector<uint8_t>&& bytes) { adopt(std::move(bytes)); }
+  // Copies; a large module on all threads of the pool.
+  static ModuleBytes copy(std::span<const uint8_t> bytes, compile::WorkerPool& pool);
   // Maps the file privately; reads one that is small, or when the process has few mappings left. A file that shrinks
   // while mapped makes reads fault, as for any program that maps files.
   static Result<ModuleBytes> map(const std::string& path);
@@ -25,11 +28,12 @@ class ModuleBytes {
   static Result<ModuleBytes> map(int file, const struct stat& status, const std::string& path);
   // A part of this.
   ModuleBytes slice(size_t offset, size_t size) &&;
-  // Of bytes in memory, keeps only this part; gives back what they were.
-  std::vector<uint8_t> trim();
+  // Of bytes in memory, keeps only this part; gives back what holds the rest.
+  std::shared_ptr<const void> trim();
 
   ModuleBytes(ModuleBytes&& other) noexcept
       : owned_(std::move(other.owned_)),
+        ownedSize_(std::exchange(other.ownedSize_, 0)),
         mapping_(std::exchange(other.mapping_, nullptr)),
         mappingSize_(std::exchange(other.mappingSize_, 0)),
         file_(std::exchange(other.file_, -1)),
@@ -37,6 +41,7 @@ class ModuleBytes {
         view_(std::exchange(other.view_, {})) {}
   ModuleBytes& operator=(ModuleBytes&& other) noexcept {
     owned_.swap(other.owned_);
+    std::swap(ownedSize_, other.ownedSize_);
     std::swap(mapping_, other.mapping_);
     std::swap(mappingSize_, other.mappingSize_);
     std::swap(file_, other.file_);
@@ -56,7 +61,12 @@ class ModuleBytes {
   void closeFile();
 
  private:
-  std::vector<uint8_t> owned_;
+  void adopt(std::vector<uint8_t>&& bytes);
+  // New memory for so many bytes, which is now what this views.
+  uint8_t* allocate(size_t size);
+
+  std::shared_ptr<const void> owned_;
+  size_t ownedSize_ = 0;
   void* mapping_ = nullptr;
   size_t mappingSize_ = 0;
   int file_ = -1;
