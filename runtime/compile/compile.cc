@@ -30,7 +30,7 @@ using baseline::ModuleContext;
 constexpr uint32_t kAlignment = 16;
 // Below this many bytes of bodies the other threads would come too late.
 constexpr uint64_t kParallelBytes = 48 * 1024;
-constexpr uint32_t kBatch = 8;
+constexpr uint32_t kBatch = FunctionCompiler::kMostAhead;
 // From this size on code is written straight into a block reserved for so many native bytes per byte of wasm.
 constexpr uint64_t kDirectBytes = 512 * 1024;
 constexpr uint64_t kExpansion = 4;
@@ -209,7 +209,9 @@ class ModuleCompiler {
     while (!failed_.load(std::memory_order_relaxed)) {
       uint32_t first = module_.importedFunctions + next_.fetch_add(kBatch, std::memory_order_relaxed);
       if (first >= end) return;
-      for (uint32_t i = first; i < std::min(first + kBatch, end); ++i) {
+      const uint32_t last = std::min(first + kBatch, end);
+      compiler.scanAhead(first, last);
+      for (uint32_t i = first; i < last; ++i) {
         if (auto error = compiler.compile(i)) return fail(i, std::move(*error));
         if (!arenas_[worker].add(room, i, compiler.compiler())) {
           roomUsedUp_ = failed_ = true;

@@ -33,8 +33,9 @@ Compiler::Compiler(const ModuleContext& context)
   stackEnd_ = stack_.data() + stack_.size();
 }
 
-void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool believeScan) {
+void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, Prescan& scan) {
   function_ = functionIndex;
+  scan_ = &scan;
   as_.reset();
   as_.ensure(4 * kRoomPerInstruction);
   top_ = stack_.data();
@@ -45,7 +46,6 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, bool 
   facts_ = {};
   hasStackCheck_ = forceStackCheck;
   needsStackCheck_ = false;
-  believeScan_ = believeScan;
   scanMissed_ = false;
   noteInstructions_ = recordPositions_ || ctx_.settings.fuel;
   unsupported_ = nullptr;
@@ -82,19 +82,18 @@ void Compiler::notePosition() {
 void Compiler::begin(std::span<const ValType> locals) {
   const frontend::FuncType& type = module_.funcType(function_);
   bodyStart_ = decoder_->nextOffset();
-  const frontend::Range& body = module_.functions[function_].body;
-  scan_.run(ctx_.bytes.subspan(bodyStart_, body.offset + body.size - bodyStart_), static_cast<uint32_t>(locals.size()),
-            believeScan_);
-  int32_t lowest = homes_.assign(locals, scan_, kFrameTop);
+  if (!scan_->isOf(ctx_.bytes.data() + bodyStart_, locals.size()))
+    scan_->giveUp(ctx_.bytes.data() + bodyStart_, locals.size());
+  int32_t lowest = homes_.assign(locals, *scan_, kFrameTop);
   tempGprs_ = kTemps;
   for (Gpr r : kCallerSavedPins) {
     if (!(homes_.usedGprPins() & bit(r))) tempGprs_ |= bit(r);
   }
   tempXmms_ = kFloatTemps | (kFloatPins & ~homes_.usedXmmPins());
-  bool wide = scan_.hasVectors() || ctx_.anyVectorTypes || hasVector(locals);
+  bool wide = scan_->hasVectors() || ctx_.anyVectorTypes || hasVector(locals);
   slotSize_ = wide ? 16 : 8;
   slotBase_ = wide ? lowest & ~15 : lowest;
-  hasStackCheck_ |= scan_.hasCalls() || scan_.hasTailCalls() || scan_.hasLoops() || slotBase_ < -kUncheckedFrame / 2;
+  hasStackCheck_ |= scan_->hasCalls() || scan_->hasTailCalls() || scan_->hasLoops() || slotBase_ < -kUncheckedFrame / 2;
   hasResultsPointer_ = ResultPlaces(type).inMemory > 0;
   as_.ensure(4 * kRoomPerInstruction + locals.size() * 24);
   prologue(type);
@@ -107,7 +106,7 @@ void Compiler::prologue(const frontend::FuncType& type) {
   as_.sub(w64, Gpr::rsp, 0x7fffffff);  // patched when the frame's size is known
   frameSizeAt_ = as_.pos() - 4;
   as_.mov(w64, Mem(Gpr::rbp, kContextSlot), kContext);
-  if (scan_.hasTry()) {
+  if (scan_->hasTry()) {
     constexpr uint8_t kNop[] = {0x0f, 0x1f, 0x80};  // nop [rax + disp32]: the handler table's place (abi/handlers.h)
     as_.emitBytes(kNop, sizeof kNop);
     handlerTableAt_ = as_.pos();
@@ -120,7 +119,7 @@ void Compiler::prologue(const frontend::FuncType& type) {
     if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, Mem(Gpr::rbp, kSavedSlot(i)), kSaved[i]);
   }
   moveParameters(type);
-  if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
   zeroLocals(static_cast<uint32_t>(type.params.size()));
   facts_.valid = homes_.volatilePins();
   facts_.clean = 0;

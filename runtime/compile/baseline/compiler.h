@@ -105,7 +105,8 @@ class Compiler : public frontend::NullSink {
   explicit Compiler(const ModuleContext& context);
 
   // --- one function -----------------------------------------------------------------------------------------------
-  void startFunction(uint32_t functionIndex, bool forceStackCheck, bool believeScan);  // before Decoder::run
+  // Before Decoder::run.
+  void startFunction(uint32_t functionIndex, bool forceStackCheck, Prescan& scan);
   std::span<const uint8_t> code() const { return {as_.data(), as_.size()}; }
   std::span<const CallSite> callSites() const { return callSites_; }
   // The function left out its stack check but has too large a frame: compile once more with forceStackCheck.
@@ -493,7 +494,7 @@ class Compiler : public frontend::NullSink {
   Address checkedAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   bool isGuarded(uint32_t memory) const;
   Gpr memory0Base() {
-    if (!scan_.usesMemory()) [[unlikely]]
+    if (!scan_->usesMemory()) [[unlikely]]
       scanMissed_ = true;
     return kMemoryBase;
   }
@@ -698,7 +699,7 @@ class Compiler : public frontend::NullSink {
   const bool memory0Guarded_;
   Decoder* decoder_ = nullptr;
   x64::Assembler as_;
-  Prescan scan_;
+  Prescan* scan_ = nullptr;  // of this function
   LocalHomes homes_;
   PinFacts facts_;
 
@@ -722,7 +723,6 @@ class Compiler : public frontend::NullSink {
   bool hasStackCheck_ = true;
   bool hasResultsPointer_ = false;
   bool needsStackCheck_ = false;
-  bool believeScan_ = true;
   bool scanMissed_ = false;
   bool recordPositions_ = false;
   bool noteInstructions_ = false;  // for positions or for fuel

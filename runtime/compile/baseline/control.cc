@@ -127,7 +127,7 @@ void Compiler::loop(Ctl& c) {
     if (o.where == Where::Const) spill(o, c.label.base + i);
   }
   uint32_t offset = static_cast<uint32_t>(decoder_->instructionOffset() - bodyStart_);
-  if (const Prescan::Loop* loop = scan_.loopAt(offset, loopCursor_)) chooseLoopFacts(*loop);
+  if (const Prescan::Loop* loop = scan_->loopAt(offset, loopCursor_)) chooseLoopFacts(*loop);
   c.label.facts = facts_;
   c.label.hasFacts = true;
   endFuelBlock();

@@ -71,7 +71,7 @@ void Compiler::rethrow(uint32_t depth) {
 // --- scopes --------------------------------------------------------------------------------------------------------
 
 void Compiler::enterScope(Label& label) {
-  scanMissed_ |= !scan_.hasTry();
+  scanMissed_ |= !scan_->hasTry();
   label.scope = static_cast<uint32_t>(scopes_.size());
   scopes_.push_back({scope_, {}});
   changeScope(label.scope);
@@ -92,7 +92,7 @@ void Compiler::enterHandler() {
   as_.lea(w64, Gpr::rsp, Mem(Gpr::rbp, -0x7fffffff));  // patched when the frame's size is known
   framePatches_.push_back(as_.pos() - 4);
   as_.mov(w64, kContext, Mem(Gpr::rbp, kContextSlot));
-  if (scan_.usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
 }
 
 // A value from the payload to an operand slot.
@@ -241,7 +241,7 @@ void Compiler::delegate(Ctl& c, uint32_t depth, bool fallthrough) {
 // --- the table -----------------------------------------------------------------------------------------------------
 
 void Compiler::emitHandlerTable() {
-  if (scopes_.empty() || !scan_.hasTry()) return;  // no place in the prologue: scanMissed
+  if (scopes_.empty() || !scan_->hasTry()) return;  // no place in the prologue: scanMissed
   size_t clauses = 0;
   for (const HandlerScope& s : scopes_) clauses += s.clauses.size();
   as_.ensure(64 + scopeChanges_.size() * 8 + scopes_.size() * 8 + clauses * 8);

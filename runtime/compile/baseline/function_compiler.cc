@@ -6,21 +6,36 @@
 namespace wattle::compile::baseline {
 
 FunctionCompiler::FunctionCompiler(const ModuleContext& context)
-    : compiler_(context), decoder_(*context.module, context.bytes, compiler_) {}
+    : context_(context), compiler_(context), decoder_(*context.module, context.bytes, compiler_) {}
 
 FunctionCompiler::~FunctionCompiler() = default;
 
+void FunctionCompiler::scanAhead(uint32_t first, uint32_t end) {
+  std::array<Prescan::Body, kMostAhead> bodies;
+  const frontend::ModuleInfo& module = *context_.module;
+  for (uint32_t i = first; i < end; ++i) {
+    const frontend::Range& body = module.functions[i].body;
+    bodies[i - first] = {context_.bytes.subspan(body.offset, body.size),
+                         static_cast<uint32_t>(module.funcType(i).params.size())};
+  }
+  Prescan::runAll({bodies.data(), end - first}, scans_.data());
+  firstScan_ = first;
+  endScan_ = end;
+}
+
 std::optional<Error> FunctionCompiler::compile(uint32_t functionIndex) {
-  bool forceStackCheck = false, believeScan = true;
+  if (functionIndex < firstScan_ || functionIndex >= endScan_) scanAhead(functionIndex, functionIndex + 1);
+  Prescan& scan = scans_[functionIndex - firstScan_];
+  bool forceStackCheck = false;
   for (;;) {
-    compiler_.startFunction(functionIndex, forceStackCheck, believeScan);
+    compiler_.startFunction(functionIndex, forceStackCheck, scan);
     auto error = decoder_.run(functionIndex);
     const bool again = compiler_.scanMissed() || (!error && compiler_.needsStackCheck());
     if (!again) {
       if (error) return Error{std::move(*error), false, compiler_.unsupported() != nullptr};
       return std::nullopt;
     }
-    believeScan &= !compiler_.scanMissed();
+    if (compiler_.scanMissed()) scan.disbelieve();
     forceStackCheck |= compiler_.needsStackCheck();
   }
 }

@@ -1,6 +1,7 @@
 // One function at a time through decoder and baseline compiler; one of these per worker.
 #pragma once
 
+#include <array>
 #include <memory>
 #include <optional>
 
@@ -14,9 +15,15 @@ class FunctionCompiler {
   ~FunctionCompiler();
   // Validates and compiles. After success compiler() holds the code.
   std::optional<Error> compile(uint32_t functionIndex);
+  // These functions are compiled next: looks them over together.
+  static constexpr uint32_t kMostAhead = 64;
+  void scanAhead(uint32_t first, uint32_t end);
   Compiler& compiler() { return compiler_; }
 
  private:
+  const ModuleContext& context_;
+  std::array<Prescan, kMostAhead> scans_;
+  uint32_t firstScan_ = 0, endScan_ = 0;
   Compiler compiler_;
   Compiler::Decoder decoder_;
 };

@@ -5,6 +5,7 @@
 #include <bit>
 #include <cstring>
 
+#include "frontend/binary/limits.h"
 #include "frontend/op_facts.h"
 #include "frontend/opcodes.h"
 
@@ -167,13 +168,6 @@ inline void skipLeb(const uint8_t*& p, const uint8_t* end) {
   }
 }
 
-// On a way of its own: not by an addition that all lengths share.
-template <int bytes>
-inline void advance(const uint8_t*& p) {
-  asm volatile("" : "+r"(p));
-  p += bytes;
-}
-
 }  // namespace
 
 void Prescan::skipHeapType(const uint8_t*& p, const uint8_t* end) {
@@ -203,18 +197,34 @@ void Prescan::closeLoop() {
   open_.pop_back();
 }
 
-void Prescan::run(std::span<const uint8_t> instructions, uint32_t localCount, bool believe) {
+void Prescan::start(std::span<const uint8_t> instructions, uint32_t localCount) {
+  at_ = instructions.data();
   weights_.assign(localCount + 1, 0);
   loops_.clear();
   open_.clear();
-  usesMemory_ = hasVectors_ = hasTry_ = hasTailCalls_ = false;
+  usesMemory_ = hasVectors_ = hasTry_ = hasTailCalls_ = complete_ = false;
   seen_ = {};
   depth_ = 1;
   stop_ = 0;
   weight_ = 1;
-  const uint8_t* end = instructions.data() + instructions.size();
-  complete_ = scan(instructions.data(), end) == end && believe;
+}
+
+void Prescan::finish(bool complete) {
+  complete_ = complete;
   if (!complete_) seen_.calls = usesMemory_ = hasVectors_ = hasTry_ = hasTailCalls_ = true;
+}
+
+// The declarations of locals; nothing, if they are odd.
+std::optional<Prescan::Body> Prescan::skipLocals(const Body& function) {
+  const uint8_t* p = function.bytes.data();
+  const uint8_t* end = p + function.bytes.size();
+  uint64_t count = function.locals;
+  for (uint32_t groups = leb(p, end); groups > 0; --groups) {
+    count += leb(p, end);
+    skipType(p, end);
+    if (p >= end || count > frontend::kMaxLocals) return std::nullopt;
+  }
+  return Body{{p, end}, static_cast<uint32_t>(count)};
 }
 
 // `end`, or something with the same effect. False: the body's own end.
@@ -309,65 +319,129 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
   return true;
 }
 
-// Returns where it stopped. The first loop needs room to read ahead; the second ends the body.
+// --- lanes -----------------------------------------------------------------------------------------------------------
 //
-// The time is the latency from one instruction's address to the next one's: the eight bytes there, beside that what the
-// table says of the opcode, and the first or second byte without a continuation bit, which ends the immediates. But for
-// its length no branch depends on the instruction, unless it is one of the odd ones; uses of locals are put aside.
-const uint8_t* Prescan::scan(const uint8_t* start, const uint8_t* end) {
-  constexpr ptrdiff_t kAhead = 40;  // more than any steady instruction, and what is read behind it
-  constexpr size_t kPut = 256;
-  uint64_t put[kPut];
-  size_t puts = 0;
-  const uint8_t* p = start;
-  bool done = false;
-  unsigned facts = 0;                     // of all steady instructions so far, or-ed
-  uint32_t depth = depth_, stop = stop_;  // scanOne works on the members
-  while (end - p > kAhead) {
+// The time that a body takes is the latency from one instruction's address to the next one's: the eight bytes there,
+// beside that what the table says of the opcode, and the first or second byte without a continuation bit, which ends the
+// immediates. The processor could do twice or thrice as much meanwhile, so several bodies are walked side by side, a
+// step in each in turn. No branch depends on an instruction, unless it is one of the odd ones; uses of locals are put
+// aside for noteLocals.
+
+namespace {
+
+constexpr ptrdiff_t kAhead = 40;  // more than any steady instruction, and what is read behind it
+constexpr size_t kPut = 256;
+
+}  // namespace
+
+struct Prescan::Lane {
+  Prescan* scan = nullptr;  // nothing left to do: nullptr
+  const uint8_t* p = nullptr;
+  const uint8_t* limit =
+      nullptr;  // of steady(): before the end, and before uses of locals (of two bytes or more) fill `put`
+  const uint8_t* end = nullptr;
+  uint64_t* put = nullptr;
+  uint64_t* firstPut = nullptr;
+  unsigned facts = 0;            // of all steady instructions so far, or-ed
+  uint32_t depth = 0, stop = 0;  // scanOne works on the members of `scan`
+
+  [[gnu::always_inline]] bool steady() {
+    if (p >= limit) [[unlikely]]
+      return false;
     uint64_t word;
     std::memcpy(&word, p, 8);
     const Steady& how = kTables.steady[word & 0xff];
     const uint64_t stops = ~word & 0x8080808080808000;
     const uint64_t last = stops & (stops - how.twoLebs);  // two LEBs: not the first stop, but the next
     const uint32_t next = depth + static_cast<uint32_t>(int32_t{how.depth});
-    if ((word & how.oddMask) == how.oddValue || last == 0 || next == stop || puts == kPut) [[unlikely]] {
-      depth_ = depth;
-      if (!noteLocals({put, puts})) return start;
-      puts = 0;
-      seen_.calls |= (facts & kCalls) != 0;
-      facts &= ~unsigned{kCalls};
-      p = scanOne(start, p, end, done);
-      if (!p) return start;
-      if (done) break;
-      depth = depth_, stop = stop_;
-      continue;
-    }
+    if ((word & how.oddMask) == how.oddValue || last == 0 || next == stop) [[unlikely]]
+      return false;
     depth = next;
-    put[puts] = word;
+    *put = word;
     const unsigned about = kTables.facts[word & 0xff];
-    puts += about & kIsLocal;
+    put += about & kIsLocal;
     facts |= about;
-    const unsigned length = how.fixed + (static_cast<unsigned>(std::countr_zero(last)) >> 3 & how.lebMask);
-    // Where the usual lengths are foreseen, the next instruction need not wait for this one's.
-    if (length == 2)
-      advance<2>(p);
-    else if (length == 1)
-      advance<1>(p);
-    else if (length == 3)
-      advance<3>(p);
-    else
-      p += length;
+    p += how.fixed + (static_cast<unsigned>(std::countr_zero(last)) >> 3 & how.lebMask);
+    return true;
   }
-  if (!done) depth_ = depth;
-  if (!noteLocals({put, puts})) return start;
-  while (p < end && !done) {
-    p = scanOne(start, p, end, done);
-    if (!p) return start;
+  void look() {
+    depth = scan->depth_, stop = scan->stop_;
+    limit = end - p > kAhead ? p + std::min<size_t>(static_cast<size_t>(end - p - kAhead), 2 * kPut) : p;
   }
-  seen_.calls |= (facts & kCalls) != 0;
-  usesMemory_ |= (facts & kMemory) != 0;
-  hasTailCalls_ |= (facts & kTailCalls) != 0;
-  return p;
-}
+};
+
+class Prescan::Lanes {
+ public:
+  Lanes(std::span<const Body> functions, Prescan* scans) : functions_(functions), scans_(scans) {}
+
+  void run() {
+    Lane a = next(put_[0]), b = next(put_[1]);
+    while (a.scan && b.scan && step(a) && step(b)) {
+    }
+    if (!a.scan) a = b;
+    while (a.scan && step(a)) {
+    }
+  }
+
+ private:
+  // False: the lane has come to its end.
+  [[gnu::always_inline]] bool step(Lane& lane) {
+    if (lane.steady()) [[likely]]
+      return true;
+    lane = turn(lane);
+    return lane.scan != nullptr;
+  }
+  // The next function, with room for its uses of locals.
+  Lane next(uint64_t* put) {
+    for (; !functions_.empty(); functions_ = functions_.subspan(1)) {
+      Prescan& scan = *scans_++;
+      scan.at_ = nullptr;
+      const auto body = skipLocals(functions_.front());
+      if (!body) continue;
+      functions_ = functions_.subspan(1);
+      scan.start(body->bytes, body->locals);
+      Lane lane;
+      lane.scan = &scan;
+      lane.p = body->bytes.data();
+      lane.end = lane.p + body->bytes.size();
+      lane.put = lane.firstPut = put;
+      lane.look();
+      return lane;
+    }
+    return {};
+  }
+
+  // What is not steady: an odd instruction, the end of the room for locals, or of the body.
+  [[gnu::noinline]] Lane turn(Lane lane) {
+    Prescan& scan = *lane.scan;
+    scan.depth_ = lane.depth;
+    bool done = !scan.noteLocals({lane.firstPut, lane.put}), whole = false;
+    lane.put = lane.firstPut;
+    scan.seen_.calls |= (lane.facts & kCalls) != 0;
+    scan.usesMemory_ |= (lane.facts & kMemory) != 0;
+    scan.hasTailCalls_ |= (lane.facts & kTailCalls) != 0;
+    lane.facts = 0;
+    const bool isRoom = lane.p >= lane.limit && lane.end - lane.p > kAhead;
+    while (!done && !isRoom) {
+      lane.p = scan.scanOne(scan.at_, lane.p, lane.end, done);
+      if (!lane.p) done = true;
+      if (done) whole = lane.p == lane.end;
+      if (lane.p >= lane.end) done = true;
+      if (!done && lane.end - lane.p > kAhead) break;
+    }
+    if (done) {
+      scan.finish(whole);
+      return next(lane.firstPut);
+    }
+    lane.look();
+    return lane;
+  }
+
+  std::span<const Body> functions_;
+  Prescan* scans_;
+  uint64_t put_[2][kPut + 1];
+};
+
+void Prescan::runAll(std::span<const Body> functions, Prescan* scans) { Lanes(functions, scans).run(); }
 
 }  // namespace wattle::compile::baseline

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -19,8 +20,24 @@ namespace wattle::compile::baseline {
 
 class Prescan {
  public:
-  // `instructions` is the body after its local declarations. Without `believe` the scan counts as incomplete.
-  void run(std::span<const uint8_t> instructions, uint32_t localCount, bool believe);
+  struct Body {
+    std::span<const uint8_t> bytes;
+    uint32_t locals;
+  };
+  // Scans functions, each a body from its declarations of locals on, and the number of its parameters. Several take
+  // less time than each alone.
+  static void runAll(std::span<const Body> functions, Prescan* scans);
+  // What was said about the body was wrong: it counts as incomplete.
+  void disbelieve() { finish(false); }
+  // Whether it has scanned the instructions at this place, with so many locals.
+  bool isOf(const uint8_t* instructions, size_t locals) const {
+    return at_ == instructions && weights_.size() == locals + 1;
+  }
+  // Nothing is known of these.
+  void giveUp(const uint8_t* instructions, size_t locals) {
+    start({instructions, 0}, static_cast<uint32_t>(locals));
+    finish(false);
+  }
 
   uint32_t weight(uint32_t local) const { return weights_[local]; }
   bool hasCalls() const { return seen_.calls; }  // anything that may clobber caller-saved registers
@@ -62,7 +79,11 @@ class Prescan {
   void count(uint32_t local) {
     if (size_t{local} + 1 < weights_.size()) weights_[local] += weight_;
   }
-  const uint8_t* scan(const uint8_t* start, const uint8_t* end);
+  struct Lane;
+  class Lanes;
+  static std::optional<Body> skipLocals(const Body& function);
+  void start(std::span<const uint8_t> instructions, uint32_t localCount);
+  void finish(bool complete);
   const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, bool& done);
   static void skipHeapType(const uint8_t*& p, const uint8_t* end);
   static void skipType(const uint8_t*& p, const uint8_t* end);
@@ -70,6 +91,7 @@ class Prescan {
   void openLoop(uint32_t offset);
   void closeLoop();
   bool close();
+  const uint8_t* at_ = nullptr;  // the first instruction
   std::vector<uint32_t> weights_;
   std::vector<Loop> loops_;
   std::vector<Open> open_;
