@@ -146,8 +146,8 @@ void Compiler::emitAllocations() {
 
 // An operand that is to be stored comes to a register, unless it is a constant.
 void Compiler::holdValue(Operand& o) {
-  if (o.isConst() && o.type != Type::V128) return;
-  if (isFloat(o.type))
+  if (o.isConst() && o.type() != Type::V128) return;
+  if (isFloat(o.type()))
     static_cast<void>(useVector(o));
   else
     static_cast<void>(use(o));
@@ -156,25 +156,25 @@ void Compiler::holdValue(Operand& o) {
 // A constant, or in a register; else through the scratch registers, which `at` must not use then.
 void Compiler::storeField(const Mem& at, Storage s, const Operand& o) {
   const Width w = widthOfStorage(s);
-  if (o.isConst() && o.type != Type::V128) {
+  if (o.isConst() && o.type() != Type::V128) {
     if (s == Storage::F32) return as_.mov(w32, at, o.imm32());
-    return storeConstant(at, w, static_cast<uint64_t>(o.value));
+    return storeConstant(at, w, static_cast<uint64_t>(o.value()));
   }
   if (!isFloatStorage(s)) {
     Gpr r = kScratch;
-    if (o.where == Where::Gpr)
+    if (o.where() == Where::Gpr)
       r = o.gpr();
-    else if (o.where == Where::Local && !inMemory(o))
-      validate(homes_[o.index]), r = static_cast<Gpr>(homes_[o.index].pin);
+    else if (o.where() == Where::Pin)
+      validate(o), r = o.gpr();
     else
       load(r, o);
     return as_.mov(w, at, r);
   }
   Xmm r = kFloatScratch;
-  if (o.where == Where::Xmm)
+  if (o.where() == Where::Xmm)
     r = o.xmm();
-  else if (o.where == Where::Local && !inMemory(o))
-    validate(homes_[o.index]), r = static_cast<Xmm>(homes_[o.index].pin);
+  else if (o.where() == Where::Pin)
+    validate(o), r = o.xmm();
   else
     load(r, o);
   storeXmm(as_, typeOfStorage(s), at, r);
@@ -200,7 +200,7 @@ void Compiler::loadField(const Mem& at, Storage s, Extend extend) {
   pushGpr(type, dst);
 }
 
-bool Compiler::isZero(const Operand& o) const { return o.isConst() && o.type != Type::V128 && o.value == 0; }
+bool Compiler::isZero(const Operand& o) const { return o.isConst() && o.type() != Type::V128 && o.value() == 0; }
 
 void Compiler::nullCheck(Gpr r, TrapReason reason) {
   as_.test(w32, r, r);
@@ -280,7 +280,7 @@ void Compiler::arrayNew(uint32_t type, bool isDefault) {
 void Compiler::repeatValue(Xmm x, Storage s, Operand& value) {
   static constexpr Shape kShapes[] = {Shape::I8x16, Shape::I16x8, Shape::I32x4, Shape::I64x2};
   if (value.isConst()) {
-    uint64_t v = static_cast<uint64_t>(value.value);
+    uint64_t v = static_cast<uint64_t>(value.value());
     for (unsigned bits = 8 * abi::sizeOf(s); bits < 64; bits *= 2) v = (v & ((uint64_t{1} << bits) - 1)) | v << bits;
     as_.movImm64(kScratch, v);
     as_.movq(x, kScratch);
@@ -373,7 +373,7 @@ void Compiler::arrayNewElem(uint32_t type, uint32_t segment) {
 Mem Compiler::elementAt(Operand& array, Operand& index, Storage s) {
   const auto size = static_cast<int32_t>(abi::sizeOf(s));
   Gpr r = use(array);
-  const bool isNear = index.isConst() && static_cast<uint32_t>(index.value) < (1u << 26);
+  const bool isNear = index.isConst() && static_cast<uint32_t>(index.value()) < (1u << 26);
   Gpr i = Gpr::rsp;
   if (!isNear) i = s == Storage::V128 ? toTemp(index) : use(index);
   nullCheck(r, TrapReason::NullArrayReference);

@@ -94,7 +94,7 @@ inline Gpr Compiler::useBesideRax(Operand& o, bool holdsRax) {
   }
   r = allocGpr();
   as_.mov(w64, r, Gpr::rax);
-  o.reg = static_cast<uint8_t>(r);
+  o.comesTo(r);
   return r;
 }
 
@@ -105,7 +105,7 @@ void Compiler::atomicWaitNotify(const MemArg& arg) {
   constexpr size_t kBuiltin = isNotify                  ? offsetof(abi::BuiltinTable, AtomicNotify)
                               : Atomic<op>::kBytes == 4 ? offsetof(abi::BuiltinTable, AtomicWait32)
                                                         : offsetof(abi::BuiltinTable, AtomicWait64);
-  push({Where::Const, Type::I64, 0, 0, static_cast<int64_t>(arg.offset)});
+  push(Operand::constant(Type::I64, static_cast<int64_t>(arg.offset)));
   callBuiltin(kBuiltin, arg.memory, isNotify ? 3 : 4);
   trapOnStatus();
   as_.shr(w64, Gpr::rax, 32);
@@ -126,7 +126,7 @@ template <Op op>
 void Compiler::atomicCompareExchange(const MemArg& arg) {
   Operand replacement = pop(), expected = pop();
   atomicAddressInScratch(arg, Atomic<op>::kBytes);
-  const bool isInRax = expected.where == Where::Gpr && expected.gpr() == Gpr::rax;
+  const bool isInRax = expected.isIn(Gpr::rax);
   Gpr v = useBesideRax(replacement, isInRax);
   if (!isInRax) {
     load(Gpr::rax, expected);

@@ -14,7 +14,7 @@ void Compiler::beforeCall(uint32_t from) {
   saveVolatilePins();
   for (uint32_t i = 0; i < from; ++i) {
     Operand& o = stack_[i];
-    if (o.where == Where::Gpr || o.where == Where::Xmm) spill(o, i);
+    if (o.where() == Where::Gpr || o.where() == Where::Xmm) spill(o, i);
   }
 }
 
@@ -28,11 +28,7 @@ void Compiler::afterCall() {
 }
 
 int Compiler::currentRegister(const Operand& o) const {
-  if (o.where == Where::Gpr || o.where == Where::Xmm) return static_cast<int>(o.reg);
-  if (o.where != Where::Local || homes_[o.index].pin == kNoPin) return -1;
-  const LocalHome& home = homes_[o.index];
-  const bool current = !home.isVolatile || facts_.valid & pinBit(isFloat(home.type), home.pin);
-  return current ? static_cast<int>(home.pin) : -1;
+  return o.inRegister() && isCurrent(o) ? static_cast<int>(o.reg()) : -1;
 }
 
 // What is in registers: to the stack, and among registers all at once.
@@ -57,12 +53,12 @@ void Compiler::moveArguments(const CallShape& shape, uint32_t from) {
 
 // What comes from memory or is constant, to a register.
 void Compiler::loadArgument(const ArgumentPlace& place, const Operand& o) {
-  if (o.where == Where::Local) {  // unpinned, or a pin whose slot is current
-    Mem slot(Gpr::rbp, homes_[o.index].slot);
+  if (o.isLocal()) {  // unpinned, or a pin whose slot is current
+    Mem slot(Gpr::rbp, homes_[o.index()].slot);
     if (place.where == ArgumentPlace::Integer)
-      as_.mov(widthOf(o.type), place.gpr(), slot);
+      as_.mov(widthOf(o.type()), place.gpr(), slot);
     else
-      loadXmm(as_, o.type, place.xmm(), slot);
+      loadXmm(as_, o.type(), place.xmm(), slot);
   } else if (place.where == ArgumentPlace::Integer) {
     load(place.gpr(), o);
   } else {
@@ -86,7 +82,7 @@ void Compiler::emitArguments(uint32_t type, bool tail) {
   // registers.
   for (uint32_t i = 0; i < n && stackBytes; ++i) {
     const Operand& o = stack_[from + i];
-    if (shape.arguments[i].where == ArgumentPlace::Stack && o.where == Where::Local) validate(homes_[o.index]);
+    if (shape.arguments[i].where == ArgumentPlace::Stack) validate(o);
   }
   moveArguments(shape, from);
   for (uint32_t i = 0; i < n; ++i) {
@@ -125,7 +121,7 @@ void Compiler::pushCallResults(const frontend::FuncType& type) {
         as_.mov(w64, kScratch, from);
         as_.mov(w64, slotMem(height()), kScratch);
       }
-      push({Where::Slot, typeOf(t), 0, height(), 0});
+      push(Operand::slot(typeOf(t), height()));
     }
   }
 }
@@ -139,12 +135,12 @@ void Compiler::emitReturn() {
     if (places.inMemory) as_.mov(w64, kScratch, Mem(Gpr::rbp, kResultsSlot));
     for (uint32_t i = 0; i < type.results.size(); ++i) {
       ResultPlace place = places.next(type.results[i]);
-      Operand o{Where::Slot, typeOf(type.results[i]), 0, i, 0};
+      const Operand o = Operand::slot(typeOf(type.results[i]), i);
       if (place.where == ResultPlace::Integer) {
         load(static_cast<Gpr>(place.reg), o);
       } else if (place.where == ResultPlace::Float) {
         load(static_cast<Xmm>(place.reg), o);
-      } else if (o.type == Type::V128) {
+      } else if (o.type() == Type::V128) {
         as_.movups(kFloatScratch, slotMem(i));
         as_.movups(Mem(kScratch, static_cast<int32_t>(place.offset)), kFloatScratch);
       } else {
@@ -225,7 +221,7 @@ void Compiler::returnCall(uint32_t function) {
 // rax is no argument register, so the reference may wait there while the arguments are placed.
 void Compiler::holdFuncRef() {
   Operand ref = pop();
-  if (ref.where != Where::Gpr || ref.gpr() != Gpr::rax) {
+  if (ref.where() != Where::Gpr || ref.gpr() != Gpr::rax) {
     claim(Gpr::rax);
     load(Gpr::rax, ref);
     release(ref);
@@ -344,12 +340,9 @@ void Compiler::callBuiltin(size_t offset, const uint64_t* immediate, unsigned op
   bool later[5] = {};
   for (unsigned i = 0; i < operands; ++i) {
     Operand& o = stack_[from + i];
-    bool pinned = o.where == Where::Local && homes_[o.index].pin != kNoPin;
-    if (pinned) validate(homes_[o.index]);
-    if (o.where == Where::Gpr)
+    validate(o);
+    if (o.inRegister() && o.where() != Where::Xmm)
       moves.add(target[i], o.gpr());
-    else if (pinned)
-      moves.add(target[i], static_cast<Gpr>(homes_[o.index].pin));
     else
       later[i] = true;
   }

@@ -25,7 +25,7 @@ void Compiler::refEq() {
   Operand b = pop(), a = pop();
   if (a.isConst()) std::swap(a, b);
   Gpr r = use(a);
-  if (b.isConst() && b.value == 0)
+  if (b.isConst() && b.value() == 0)
     as_.test(w64, r, r);
   else
     as_.cmp(w64, r, use(b));
@@ -38,7 +38,7 @@ void Compiler::refI31() {
   Operand o = pop();
   uint8_t target = targetPin(false);
   Gpr src = use(o);
-  Gpr dst = target != kNone ? static_cast<Gpr>(target) : o.where == Where::Gpr ? src : allocGpr();
+  Gpr dst = target != kNone ? static_cast<Gpr>(target) : o.where() == Where::Gpr ? src : allocGpr();
   as_.lea(w32, dst, Mem(src, src, 1, 1));
   if (dst != src) release(o);
   pushGpr(Type::I64, dst);
@@ -221,7 +221,7 @@ void Compiler::brOnCast(uint32_t depth, ValType from, ValType to, bool onFail) {
 void Compiler::branchOnTest(uint32_t depth, const Operand& o, Cond yes, bool onFail) {
   endFuelBlock();
   pushBack(o);
-  push({Where::Flags, Type::I32, static_cast<uint8_t>(onFail ? negate(yes) : yes), 0, 0});
+  push(Operand::flags(onFail ? negate(yes) : yes));
   brIf(depth);
 }
 

@@ -134,22 +134,22 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
     ArgumentPlace place = places.next(type.params[i]);
     const LocalHome& home = homes_[i];
     Mem slot(Gpr::rbp, home.slot);
-    if (home.isUnused) continue;
-    bool pinned = home.pin != kNoPin;
+    if (home.isUnused()) continue;
+    bool pinned = home.pin() != kNoPin;
     if (place.where == ArgumentPlace::Integer) {
       if (pinned)
-        moves.add(static_cast<Gpr>(home.pin), place.gpr());
+        moves.add(static_cast<Gpr>(home.pin()), place.gpr());
       else
         as_.mov(w64, slot, place.gpr());
     } else if (place.where == ArgumentPlace::Float) {
       if (pinned)
-        floatMoves.add(static_cast<Xmm>(home.pin), place.xmm());
+        floatMoves.add(static_cast<Xmm>(home.pin()), place.xmm());
       else
-        store(slot, Operand{Where::Xmm, home.type, place.reg, 0, 0});
+        store(slot, Operand::in(home.type(), place.xmm()));
     } else if (!pinned) {
       Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
-      home.type == Type::V128 ? as_.movups(kFloatScratch, from) : as_.movq(kFloatScratch, from);
-      home.type == Type::V128 ? as_.movups(slot, kFloatScratch) : as_.movq(slot, kFloatScratch);
+      home.type() == Type::V128 ? as_.movups(kFloatScratch, from) : as_.movq(kFloatScratch, from);
+      home.type() == Type::V128 ? as_.movups(slot, kFloatScratch) : as_.movq(slot, kFloatScratch);
     }
   }
   moves.emit(as_, kScratch);
@@ -158,12 +158,12 @@ void Compiler::moveParameters(const frontend::FuncType& type) {
   for (uint32_t i = 0; i < type.params.size(); ++i) {  // stack arguments into pins, now that all registers are read
     ArgumentPlace place = again.next(type.params[i]);
     const LocalHome& home = homes_[i];
-    if (place.where != ArgumentPlace::Stack || home.pin == kNoPin) continue;
+    if (place.where != ArgumentPlace::Stack || home.pin() == kNoPin) continue;
     Mem from(Gpr::rbp, 16 + static_cast<int32_t>(place.offset));
-    if (!isFloat(home.type))
-      as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), from);
+    if (!isFloat(home.type()))
+      as_.mov(widthOf(home.type()), static_cast<Gpr>(home.pin()), from);
     else
-      loadXmm(as_, home.type, static_cast<Xmm>(home.pin), from);
+      loadXmm(as_, home.type(), static_cast<Xmm>(home.pin()), from);
   }
 }
 
@@ -171,13 +171,13 @@ void Compiler::zeroLocals(uint32_t first) {
   bool zeroReady = false;
   for (uint32_t i = first; i < homes_.count(); ++i) {
     const LocalHome& home = homes_[i];
-    if (home.pin != kNoPin) {
-      isFloat(home.type) ? as_.zero(static_cast<Xmm>(home.pin)) : as_.zero(static_cast<Gpr>(home.pin));
+    if (home.pin() != kNoPin) {
+      isFloat(home.type()) ? as_.zero(static_cast<Xmm>(home.pin())) : as_.zero(static_cast<Gpr>(home.pin()));
       continue;
     }
-    if (home.isUnused) continue;
+    if (home.isUnused()) continue;
     Mem slot(Gpr::rbp, home.slot);
-    if (home.type == Type::V128) {
+    if (home.type() == Type::V128) {
       if (!zeroReady) as_.zero(kFloatScratch);
       zeroReady = true;
       as_.movups(slot, kFloatScratch);

@@ -140,10 +140,10 @@ class Compiler : public frontend::NullSink {
   template <Op>
   void memoryLane(const MemArg& arg, uint8_t lane);
   void shuffle(const std::array<uint8_t, 16>& lanes);
-  void constI32(int32_t v) { push({Where::Const, Type::I32, 0, 0, static_cast<int64_t>(static_cast<uint32_t>(v))}); }
-  void constI64(int64_t v) { push({Where::Const, Type::I64, 0, 0, v}); }
-  void constF32(uint32_t bits) { push({Where::Const, Type::F32, 0, 0, static_cast<int64_t>(bits)}); }
-  void constF64(uint64_t bits) { push({Where::Const, Type::F64, 0, 0, static_cast<int64_t>(bits)}); }
+  void constI32(int32_t v) { push(Operand::constant(Type::I32, static_cast<int64_t>(static_cast<uint32_t>(v)))); }
+  void constI64(int64_t v) { push(Operand::constant(Type::I64, v)); }
+  void constF32(uint32_t bits) { push(Operand::constant(Type::F32, static_cast<int64_t>(bits))); }
+  void constF64(uint64_t bits) { push(Operand::constant(Type::F64, static_cast<int64_t>(bits))); }
   void constV128(const std::array<uint8_t, 16>& bytes);
   void atomicFence() { as_.mfence(); }
 
@@ -152,7 +152,7 @@ class Compiler : public frontend::NullSink {
   void localGet(uint32_t i, ValType) {
     ++localRefs_;
     useLocal(i);
-    push({Where::Local, homes_[i].type, 0, i, 0});
+    push(Operand::local(homes_[i].head(), i));
   }
   void localSet(uint32_t i, ValType);
   void localTee(uint32_t i, ValType);
@@ -189,7 +189,7 @@ class Compiler : public frontend::NullSink {
   void delegate(Ctl&, uint32_t depth, bool fallthrough);
   void rethrow(uint32_t depth);
 
-  void refNull(ValType) { push({Where::Const, Type::I64, 0, 0, 0}); }
+  void refNull(ValType) { push(Operand::constant(Type::I64, 0)); }
   void refIsNull(ValType);
   void refFunc(uint32_t function);
   void refAsNonNull(ValType);
@@ -246,17 +246,17 @@ class Compiler : public frontend::NullSink {
   // A popped slot operand keeps its frame slot's number in `index`.
   Operand pop() {
     Operand o = *--top_;
-    localRefs_ -= o.where == Where::Local;
+    localRefs_ -= o.isLocal();
     return o;
   }
   uint32_t height() const { return static_cast<uint32_t>(top_ - stack_.data()); }
   void truncate(uint32_t height);  // forgets entries and frees what they own
   void growStack();
-  void pushGpr(Type type, Gpr r) { push({Where::Gpr, type, static_cast<uint8_t>(r), 0, 0}); }
+  void pushGpr(Type type, Gpr r) { push(Operand::in(type, r)); }
   void pushXmm(Type type, Xmm r) {
     if (type == Type::V128 && slotSize_ == 8) [[unlikely]]
       scanMissed_ = true;
-    push({Where::Xmm, type, static_cast<uint8_t>(r), 0, 0});
+    push(Operand::in(type, r));
   }
 
   // Registers an instruction owns are neither free nor on the stack; give them back by release() or push them.
@@ -277,9 +277,9 @@ class Compiler : public frontend::NullSink {
   void freeReg(Gpr r) { freeGpr_ |= bit(r) & tempGprs_; }
   void freeReg(Xmm r) { freeXmm_ |= bit(r) & tempXmms_; }
   void release(const Operand& o) {
-    if (o.where == Where::Gpr)
+    if (o.where() == Where::Gpr)
       freeReg(o.gpr());
-    else if (o.where == Where::Xmm)
+    else if (o.where() == Where::Xmm)
       freeReg(o.xmm());
   }
   // Takes a particular register for the instruction; a stack entry in it is moved away. `except`: registers the
@@ -299,15 +299,9 @@ class Compiler : public frontend::NullSink {
   // Reading operands. use: some register that holds the value, not to be changed (afterwards the operand owns it or
   // names a pin).
   Gpr use(Operand& o) {
-    if (o.where == Where::Gpr) return o.gpr();
-    if (o.where == Where::Local) {
-      const LocalHome& home = homes_[o.index];
-      if (home.pin != kNoPin) {
-        validate(home);
-        return static_cast<Gpr>(home.pin);
-      }
-    }
-    return toTemp(o);
+    if (!o.inRegister()) return toTemp(o);
+    validate(o);
+    return o.gpr();
   }
   Xmm useXmm(Operand& o);
   // toTemp: a register of the instruction's own with the value, to be changed. Flags are kept.
@@ -317,27 +311,23 @@ class Compiler : public frontend::NullSink {
   void load(Gpr dst, const Operand& o);
   void load(Xmm dst, const Operand& o);
   void store(const Mem& dst, const Operand& o);  // Flags are kept; scratch registers are used
-  bool inMemory(const Operand& o) const {
-    return o.where == Where::Slot || (o.where == Where::Local && homes_[o.index].pin == kNoPin);
-  }
   Mem memOf(const Operand& o) {
-    return o.where == Where::Slot ? slotMem(o.index) : Mem(Gpr::rbp, homes_[o.index].slot);
+    return o.where() == Where::Slot ? slotMem(o.index()) : Mem(Gpr::rbp, homes_[o.index()].slot);
   }
   void materializeFlags(Operand& o);
   static Width widthOf(Type t) { return t == Type::I32 ? w32 : w64; }
-  bool isPinned(const Operand& o, Gpr r) const {
-    return o.where == Where::Local && !isFloat(o.type) && homes_[o.index].pin == static_cast<uint8_t>(r);
-  }
+  bool isPinned(const Operand& o, Gpr r) const { return o.where() == Where::Pin && !isFloat(o.type()) && o.gpr() == r; }
 
   // --- locals -------------------------------------------------------------------------------------------------------
   void useLocal(uint32_t i) {
-    if (homes_[i].isUnused) [[unlikely]]
+    if (homes_[i].isUnused()) [[unlikely]]
       scanMissed_ = true;
   }
-  // Loads a volatile pin whose register is out of date.
-  void validate(const LocalHome& home) {
-    if (home.isVolatile && !(facts_.valid & pinBit(isFloat(home.type), home.pin))) [[unlikely]]
-      reload(home);
+  // An operand that is a volatile pin whose register is out of date: loads that. All others are as they should be.
+  bool isCurrent(const Operand& o) const { return !o.isVolatile() || (facts_.valid & o.factBit()) != 0; }
+  void validate(const Operand& o) {
+    if (!isCurrent(o)) [[unlikely]]
+      reload(homes_[o.index()]);
   }
   void reload(const LocalHome& home);
   void save(const LocalHome& home);

@@ -35,7 +35,10 @@ void Compiler::arrive(Label& label) {
     load = lost & label.facts.valid;
     toSave = lost & label.facts.clean & ~load;
   }
-  for (uint32_t p = load; p; p &= p - 1) validate(homes_[homes_.localOfPin(lowest(p))]);
+  for (uint32_t p = load; p; p &= p - 1) {
+    const LocalHome& home = homes_[homes_.localOfPin(lowest(p))];
+    if (!(facts_.valid & home.factBit())) reload(home);
+  }
   for (uint32_t p = toSave; p; p &= p - 1) save(homes_[homes_.localOfPin(lowest(p))]);
   if (!label.target.bound()) label.facts = meet(label.facts, facts_);
 }
@@ -48,27 +51,27 @@ void Compiler::placeResults(const Ctl& c) {
   if (types.empty()) return;
   if (types.size() == 1) {
     Operand o = pop();
-    if (isFloat(o.type)) {
-      if (o.where != Where::Xmm || o.xmm() != Xmm::xmm0) {
+    if (isFloat(o.type())) {
+      if (o.where() != Where::Xmm || o.xmm() != Xmm::xmm0) {
         claim(Xmm::xmm0);
         load(Xmm::xmm0, o);
         release(o);
       }
-      return pushXmm(o.type, Xmm::xmm0);
+      return pushXmm(o.type(), Xmm::xmm0);
     }
-    if (o.where != Where::Gpr || o.gpr() != Gpr::rax) {
+    if (o.where() != Where::Gpr || o.gpr() != Gpr::rax) {
       claim(Gpr::rax);
       load(Gpr::rax, o);
       release(o);
     }
-    return pushGpr(o.type, Gpr::rax);
+    return pushGpr(o.type(), Gpr::rax);
   }
   uint32_t n = static_cast<uint32_t>(types.size());
   uint32_t from = height() - n;
   for (uint32_t i = 0; i < n; ++i) {
     Operand& o = stack_[from + i];
-    if (o.where == Where::Flags) materializeFlags(o);
-    if (o.where == Where::Slot && o.index == c.label.base + i) continue;
+    if (o.where() == Where::Flags) materializeFlags(o);
+    if (o.where() == Where::Slot && o.index() == c.label.base + i) continue;
     store(slotMem(c.label.base + i), o);
   }
 }
@@ -83,7 +86,7 @@ void Compiler::pushResults(std::span<const ValType> types) {
     freeGpr_ &= ~bit(Gpr::rax);
     return pushGpr(type, Gpr::rax);
   }
-  for (ValType t : types) push({Where::Slot, typeOf(t), 0, height(), 0});
+  for (ValType t : types) push(Operand::slot(typeOf(t), height()));
 }
 
 // --- entering blocks -----------------------------------------------------------------------------------------------
@@ -103,7 +106,7 @@ void Compiler::chooseLoopFacts(const Prescan::Loop& loop) {
     const uint32_t local = homes_.localOfPin(lowest(p)), fact = 1u << lowest(p);
     const uint64_t inMask = Prescan::Loop::bitOf(local);
     if (!loop.seen.calls || loop.seen.written & inMask) {
-      if (!(facts_.valid & fact)) validate(homes_[local]);
+      if (!(facts_.valid & fact)) reload(homes_[local]);
       facts_.clean &= ~fact;
       continue;
     }
@@ -124,7 +127,7 @@ void Compiler::loop(Ctl& c) {
   spillAll(from);
   for (uint32_t i = 0; n > 1 && i < n; ++i) {
     Operand& o = stack_[c.label.base + i];
-    if (o.where == Where::Const) spill(o, c.label.base + i);
+    if (o.where() == Where::Const) spill(o, c.label.base + i);
   }
   uint32_t offset = static_cast<uint32_t>(decoder_->instructionOffset() - bodyStart_);
   if (const Prescan::Loop* loop = scan_->loopAt(offset, loopCursor_)) chooseLoopFacts(*loop);
@@ -144,10 +147,10 @@ void Compiler::ifOp(Ctl& c) {
   spillAll(from);
   c.label.base = height() - n;
   for (uint32_t i = c.label.base; i < height(); ++i) {
-    if (stack_[i].where == Where::Const) spill(stack_[i], i);  // both arms find their parameters in slots
+    if (stack_[i].where() == Where::Const) spill(stack_[i], i);  // both arms find their parameters in slots
   }
   push(condition);
-  localRefs_ += condition.where == Where::Local;
+  localRefs_ += condition.isLocal();
   Cond cond = popCondition();
   c.label.elseFacts = facts_;
   as_.jcc(negate(cond), c.label.elseLabel);
@@ -160,7 +163,7 @@ void Compiler::beginElseArm(Ctl& c) {
   facts_ = c.label.elseFacts;
   truncate(c.label.base);
   resetRegisters();
-  for (ValType t : c.params) push({Where::Slot, typeOf(t), 0, height(), 0});
+  for (ValType t : c.params) push(Operand::slot(typeOf(t), height()));
 }
 
 void Compiler::elseOp(Ctl& c, bool fallthrough) {
@@ -247,8 +250,8 @@ void Compiler::end(Ctl& c, bool fallthrough) {
 
 Cond Compiler::popCondition() {
   Operand o = pop();
-  if (o.where == Where::Flags) return o.cond();
-  if (inMemory(o)) {
+  if (o.where() == Where::Flags) return o.cond();
+  if (o.inMemory()) {
     as_.cmp(w32, memOf(o), 0);
   } else {
     Gpr r = use(o);
@@ -281,15 +284,15 @@ void Compiler::brIf(uint32_t depth) {
   if (c.labelTypes().size() == 1) {
     // The value goes to its place on both ways; the condition must not be in that register, and flags are kept by
     // moves.
-    if (condition.where == Where::Gpr && condition.gpr() == Gpr::rax && !isFloat(top_[-1].type)) {
+    if (condition.isIn(Gpr::rax) && !isFloat(top_[-1].type())) {
       as_.test(w32, Gpr::rax, Gpr::rax);
       freeReg(Gpr::rax);
-      condition = {Where::Flags, Type::I32, static_cast<uint8_t>(Cond::ne), 0, 0};
+      condition = Operand::flags(Cond::ne);
     }
     placeResults(c);
   }
   push(condition);
-  localRefs_ += condition.where == Where::Local;
+  localRefs_ += condition.isLocal();
   Cond cond = popCondition();
   if (c.labelTypes().size() > 1) {
     x64::Label skip;
@@ -314,7 +317,7 @@ void Compiler::brTable(std::span<const uint32_t> depths) {
   size_t arity = last.labelTypes().size();
   Gpr r = toTemp(index);
   if (arity == 1) {
-    if (r == Gpr::rax && !isFloat(top_[-1].type)) {
+    if (r == Gpr::rax && !isFloat(top_[-1].type())) {
       Gpr other = allocGpr();
       as_.mov(w32, other, r);
       freeReg(r);

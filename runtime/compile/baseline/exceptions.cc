@@ -51,7 +51,7 @@ void Compiler::throwOp(uint32_t tag) {
 
 void Compiler::throwRef() {
   Operand exception = pop();
-  if (exception.where != Where::Gpr || exception.gpr() != Gpr::rax) {
+  if (exception.where() != Where::Gpr || exception.gpr() != Gpr::rax) {
     claim(Gpr::rax);
     load(Gpr::rax, exception);
     release(exception);
@@ -200,7 +200,7 @@ void Compiler::beginCatch(Ctl& c, uint32_t tagSlot, std::span<const ValType> val
   as_.ensure(kRoomPerInstruction + values.size() * 32);
   enterHandler();
   as_.mov(w64, slotMem(c.label.base), Gpr::rax);
-  push({Where::Slot, Type::I64, 0, c.label.base, 0});
+  push(Operand::slot(Type::I64, c.label.base));
   if (values.size() == 1) {
     const Type type = typeOf(values[0]);
     if (isFloat(type)) {
@@ -212,7 +212,7 @@ void Compiler::beginCatch(Ctl& c, uint32_t tagSlot, std::span<const ValType> val
   }
   for (size_t i = 0; i < values.size(); ++i) {
     copyPayload(i, height());
-    push({Where::Slot, typeOf(values[i]), 0, height(), 0});
+    push(Operand::slot(typeOf(values[i]), height()));
   }
 }
 

@@ -9,16 +9,16 @@ namespace wattle::compile::baseline {
 template <class F>
 void Compiler::binaryFloat(Type type, bool commutative, F&& emit) {
   Operand b = pop(), a = pop();
-  if (commutative && a.where != Where::Xmm && (b.where == Where::Xmm || a.isConst())) std::swap(a, b);
+  if (commutative && a.where() != Where::Xmm && (b.where() == Where::Xmm || a.isConst())) std::swap(a, b);
   uint8_t target = targetPin(true);
   Xmm ra = useXmm(a);
   Xmm rb = kFloatScratch;
-  const bool fromPool = b.isConst() && b.value != 0;
-  const bool fromMemory = inMemory(b) && type != Type::V128;  // packed operands would have to be aligned
+  const bool fromPool = b.isConst() && b.value() != 0;
+  const bool fromMemory = b.inMemory() && type != Type::V128;  // packed operands would have to be aligned
   if (!fromPool && !fromMemory) rb = useXmm(b);
-  Xmm dst = target != kNone ? static_cast<Xmm>(target) : a.where == Where::Xmm ? ra : allocXmm();
+  Xmm dst = target != kNone ? static_cast<Xmm>(target) : a.where() == Where::Xmm ? ra : allocXmm();
   if (fromPool)
-    emit(dst, ra, pooled(static_cast<uint64_t>(b.value), 0, false));
+    emit(dst, ra, pooled(static_cast<uint64_t>(b.value()), 0, false));
   else if (fromMemory)
     emit(dst, ra, memOf(b));
   else
@@ -33,7 +33,7 @@ void Compiler::unaryFloat(Type, Type to, F&& emit) {
   Operand a = pop();
   uint8_t target = targetPin(true);
   Xmm ra = useXmm(a);
-  Xmm dst = target != kNone ? static_cast<Xmm>(target) : a.where == Where::Xmm ? ra : allocXmm();
+  Xmm dst = target != kNone ? static_cast<Xmm>(target) : a.where() == Where::Xmm ? ra : allocXmm();
   emit(dst, ra);
   if (dst != ra) release(a);
   pushXmm(to, dst);
@@ -72,9 +72,9 @@ inline void Compiler::compareFloat(Type type, Cond cond, bool swap) {
   Xmm ra = useXmm(a);
   const bool wide = type == Type::F64;
   auto emit = [&](auto&& rhs) { wide ? as_.ucomisd(ra, rhs) : as_.ucomiss(ra, rhs); };
-  if (b.isConst() && b.value != 0)
-    emit(pooled(static_cast<uint64_t>(b.value), 0, false));
-  else if (inMemory(b))
+  if (b.isConst() && b.value() != 0)
+    emit(pooled(static_cast<uint64_t>(b.value()), 0, false));
+  else if (b.inMemory())
     emit(memOf(b));
   else
     emit(useXmm(b));

@@ -52,7 +52,7 @@ void Compiler::countInstruction() {
 
 void Compiler::openFuelBlock() {
   // The block before may have ended in a test that leaves its result in the flags.
-  if (height() != 0 && top_[-1].where == Where::Flags) materializeFlags(top_[-1]);
+  if (height() != 0 && top_[-1].where() == Where::Flags) materializeFlags(top_[-1]);
   as_.mov(w64, kScratch, Mem(kContext, offsetof(abi::VMContext, storeContext)));
   as_.add(w64, Mem(kScratch, kFuel), 0x7fffffff);  // patched when the block's cost is known
   fuelBlocks_.push_back({as_.pos() - 4, 0, {}, recordPositions_ ? decoder_->instructionOffset() : 0});

@@ -9,15 +9,14 @@ namespace wattle::compile::baseline {
 
 // op dst, b
 inline void Compiler::aluOperand(AluOp op, Width w, Gpr dst, const Operand& b) {
-  if (b.where == Where::Gpr) return as_.alu(op, w, dst, b.gpr());
-  if (b.where == Where::Const) {
-    if (b.fitsImm32()) return as_.alu(op, w, dst, b.imm32());
-    as_.movImm64(kScratch, static_cast<uint64_t>(b.value));
-    return as_.alu(op, w, dst, kScratch);
+  if (b.inRegister()) {
+    validate(b);
+    return as_.alu(op, w, dst, b.gpr());
   }
-  if (b.where == Where::Local && homes_[b.index].pin != kNoPin) {
-    validate(homes_[b.index]);
-    return as_.alu(op, w, dst, static_cast<Gpr>(homes_[b.index].pin));
+  if (b.isConst()) {
+    if (b.fitsImm32()) return as_.alu(op, w, dst, b.imm32());
+    as_.movImm64(kScratch, static_cast<uint64_t>(b.value()));
+    return as_.alu(op, w, dst, kScratch);
   }
   as_.alu(op, w, dst, memOf(b));
 }
@@ -26,7 +25,7 @@ template <AluOp op, Type type, bool commutative>
 void Compiler::binaryAlu() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
   Operand b = pop(), a = pop();
-  if (commutative && a.where != Where::Gpr && (b.where == Where::Gpr || a.isConst())) std::swap(a, b);
+  if (commutative && a.where() != Where::Gpr && (b.where() == Where::Gpr || a.isConst())) std::swap(a, b);
   uint8_t target = targetPin(false);
   if (target != kNone) {
     Gpr t = static_cast<Gpr>(target);
@@ -38,17 +37,15 @@ void Compiler::binaryAlu() {
     }
   }
   Gpr dst;
-  if (target == kNone && a.where == Where::Gpr) {
+  if (target == kNone && a.where() == Where::Gpr) {
     dst = a.gpr();
   } else {
     dst = resultGpr(target);
-    if (op == AluOp::add && a.where != Where::Const && !isPinned(a, dst)) {
+    if (op == AluOp::add && a.where() != Where::Const && !isPinned(a, dst)) {
       // Three operands by lea, when the first would have to be copied anyway.
-      bool aInReg = a.where == Where::Gpr || (a.where == Where::Local && !inMemory(a));
-      bool bInReg = b.where == Where::Gpr || (b.where == Where::Local && !inMemory(b));
-      if (aInReg && (bInReg || b.fitsImm32())) {
+      if (a.inRegister() && (b.inRegister() || b.fitsImm32())) {
         Gpr ra = use(a);
-        if (bInReg)
+        if (b.inRegister())
           as_.lea(w, dst, Mem(ra, use(b), 1));
         else
           as_.lea(w, dst, Mem(ra, b.imm32()));
@@ -69,17 +66,17 @@ template <Type type>
 void Compiler::multiply() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
   Operand b = pop(), a = pop();
-  if (a.isConst() || (a.where != Where::Gpr && b.where == Where::Gpr)) std::swap(a, b);
+  if (a.isConst() || (a.where() != Where::Gpr && b.where() == Where::Gpr)) std::swap(a, b);
   uint8_t target = targetPin(false);
   if (b.fitsImm32() && !a.isConst()) {
-    if (inMemory(a)) {
+    if (a.inMemory()) {
       Gpr dst = resultGpr(target);
       as_.imul(w, dst, memOf(a), b.imm32());
       return pushGpr(type, dst);
     }
     Gpr ra = use(a);
-    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where == Where::Gpr ? ra : allocGpr();
-    uint64_t factor = type == Type::I32 ? static_cast<uint32_t>(b.imm32()) : static_cast<uint64_t>(b.value);
+    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where() == Where::Gpr ? ra : allocGpr();
+    uint64_t factor = type == Type::I32 ? static_cast<uint32_t>(b.imm32()) : static_cast<uint64_t>(b.value());
     if (std::has_single_bit(factor)) {
       if (dst != ra) as_.mov(w, dst, ra);
       if (factor > 1) as_.shl(w, dst, static_cast<uint8_t>(std::countr_zero(factor)));
@@ -91,14 +88,14 @@ void Compiler::multiply() {
   }
   if (target != kNone && isPinned(b, static_cast<Gpr>(target))) std::swap(a, b);
   Gpr dst;
-  if (target == kNone && a.where == Where::Gpr) {
+  if (target == kNone && a.where() == Where::Gpr) {
     dst = a.gpr();
   } else {
     dst = resultGpr(target);
     load(dst, a);
     release(a);
   }
-  if (inMemory(b))
+  if (b.inMemory())
     as_.imul(w, dst, memOf(b));
   else
     as_.imul(w, dst, use(b));
@@ -113,7 +110,7 @@ void Compiler::shift() {
   Operand b = pop(), a = pop();
   uint8_t target = targetPin(false);
   if (b.isConst()) {
-    uint8_t count = static_cast<uint8_t>(b.value) & mask;
+    uint8_t count = static_cast<uint8_t>(b.value()) & mask;
     Gpr dst;
     if (target == kNone) {
       dst = toTemp(a);
@@ -136,25 +133,25 @@ void Compiler::shift() {
       else
         as_.sarx(w, dst, src, count);
     };
-    if (inMemory(a)) {
+    if (a.inMemory()) {
       Gpr dst = resultGpr(target);
       emit(dst, memOf(a));
       release(b);
       return pushGpr(type, dst);
     }
     Gpr src = use(a);
-    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where == Where::Gpr ? src : allocGpr();
+    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where() == Where::Gpr ? src : allocGpr();
     emit(dst, src);
     if (dst != src) release(a);
     release(b);
     return pushGpr(type, dst);
   }
   // The count goes to rcx.
-  if (b.where != Where::Gpr || b.gpr() != Gpr::rcx) {
-    if (a.where == Where::Gpr && a.gpr() == Gpr::rcx) {
+  if (b.where() != Where::Gpr || b.gpr() != Gpr::rcx) {
+    if (a.isIn(Gpr::rcx)) {
       Gpr other = allocGpr();
       as_.mov(w64, other, Gpr::rcx);
-      a.reg = static_cast<uint8_t>(other);
+      a.comesTo(other);
     } else {
       claim(Gpr::rcx);
     }
@@ -173,29 +170,27 @@ template <Type type, bool isSigned, bool remainder>
 void Compiler::divide() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
   Operand b = pop(), a = pop();
-  if (b.isConst() && b.value > 0 && std::has_single_bit(static_cast<uint64_t>(b.value)) && !isSigned) {
+  if (b.isConst() && b.value() > 0 && std::has_single_bit(static_cast<uint64_t>(b.value())) && !isSigned) {
     Gpr dst = toTemp(a);
-    uint8_t log2 = static_cast<uint8_t>(std::countr_zero(static_cast<uint64_t>(b.value)));
+    uint8_t log2 = static_cast<uint8_t>(std::countr_zero(static_cast<uint64_t>(b.value())));
     if (!remainder) {
       if (log2) as_.shr(w, dst, log2);
     } else if (log2 < 32) {
       as_.and_(w, dst, static_cast<int32_t>((1ull << log2) - 1 <= INT32_MAX ? (1ull << log2) - 1 : 0));
     } else {
-      as_.movImm64(kScratch, static_cast<uint64_t>(b.value) - 1);
+      as_.movImm64(kScratch, static_cast<uint64_t>(b.value()) - 1);
       as_.and_(w, dst, kScratch);
     }
     return pushGpr(type, dst);
   }
   // The divisor: in a register, neither rax nor rdx. (Releasing the scratch register has no effect: it is no temp.)
-  const bool inPlace =
-      b.where == Where::Gpr ? b.gpr() != Gpr::rax && b.gpr() != Gpr::rdx : b.where == Where::Local && !inMemory(b);
+  const bool inPlace = b.inRegister() && b.gpr() != Gpr::rax && b.gpr() != Gpr::rdx;
   if (!inPlace) {
     load(kScratch, b);
     release(b);
-    b.where = Where::Gpr;
-    b.reg = static_cast<uint8_t>(kScratch);
+    b.comesTo(kScratch);
   }
-  if (a.where != Where::Gpr || a.gpr() != Gpr::rax) {
+  if (a.where() != Where::Gpr || a.gpr() != Gpr::rax) {
     claim(Gpr::rax);
     load(Gpr::rax, a);
     release(a);
@@ -231,7 +226,7 @@ void Compiler::divide() {
 inline void Compiler::pushCondition(Cond cond) {
   uint8_t next = peek();
   if (next == 0x0d || next == 0x04 || next == 0x1b || next == 0x45) {  // br_if, if, select, i32.eqz
-    return push({Where::Flags, Type::I32, static_cast<uint8_t>(cond), 0, 0});
+    return push(Operand::flags(cond));
   }
   Gpr dst = resultGpr(targetPin(false));
   as_.setcc(cond, dst);
@@ -247,11 +242,11 @@ void Compiler::compare(Cond cond) {
     std::swap(a, b);
     cond = x64::swapOperands(cond);
   }
-  if (inMemory(a) && b.fitsImm32()) {
+  if (a.inMemory() && b.fitsImm32()) {
     as_.cmp(w, memOf(a), b.imm32());
   } else {
     Gpr ra = use(a);
-    if (b.isConst() && b.value == 0)
+    if (b.isConst() && b.value() == 0)
       as_.test(w, ra, ra);
     else
       aluOperand(AluOp::cmp, w, ra, b);
@@ -265,8 +260,8 @@ template <Type type>
 void Compiler::eqz() {
   constexpr Width w = type == Type::I32 ? w32 : w64;
   Operand a = pop();
-  if (a.where == Where::Flags) return pushCondition(negate(a.cond()));
-  if (inMemory(a)) {
+  if (a.where() == Where::Flags) return pushCondition(negate(a.cond()));
+  if (a.inMemory()) {
     as_.cmp(w, memOf(a), 0);
   } else {
     Gpr r = use(a);
@@ -283,7 +278,7 @@ void Compiler::unaryInteger(F&& emit) {
   Operand a = pop();
   uint8_t target = targetPin(false);
   Gpr src = use(a);
-  Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where == Where::Gpr ? src : allocGpr();
+  Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.where() == Where::Gpr ? src : allocGpr();
   emit(dst, src);
   if (dst != src) release(a);
   pushGpr(type, dst);
@@ -292,7 +287,7 @@ void Compiler::unaryInteger(F&& emit) {
 // i32 values are zero-extended wherever they are, but for slots of locals: those are read with the operand's own width.
 inline void Compiler::extendUnsigned() {
   Operand a = pop();
-  if (a.isConst()) return push({Where::Const, Type::I64, 0, 0, a.value});
+  if (a.isConst()) return push(Operand::constant(Type::I64, a.value()));
   uint8_t target = targetPin(false);
   if (target == kNone) return pushGpr(Type::I64, toTemp(a));
   load(static_cast<Gpr>(target), a);
@@ -378,7 +373,7 @@ inline void Compiler::wideMultiply(bool isSigned) {
   Gpr other = kScratch;
   load(other, b);
   release(b);
-  if (a.where != Where::Gpr || a.gpr() != Gpr::rax) {
+  if (a.where() != Where::Gpr || a.gpr() != Gpr::rax) {
     claim(Gpr::rax);
     load(Gpr::rax, a);
     release(a);

@@ -13,12 +13,10 @@ constexpr uint32_t kWorthSaving = 3;
 
 void LocalHomes::give(uint32_t local, uint8_t reg, bool isVolatile) {
   LocalHome& home = homes_[local];
-  home.pin = reg;
-  home.isVolatile = isVolatile;
-  unsigned fact = reg + (isFloat(home.type) ? 16 : 0);
-  pinOwner_[fact] = local;
-  (isFloat(home.type) ? xmmPins_ : gprPins_) |= 1u << reg;
-  if (isVolatile) volatilePins_ |= 1u << fact;
+  home.pinTo(reg, isVolatile);
+  pinOwner_[lowest(home.factBit())] = local;
+  (isFloat(home.type()) ? xmmPins_ : gprPins_) |= 1u << reg;
+  if (isVolatile) volatilePins_ |= home.factBit();
 }
 
 void LocalHomes::pinIntegers(bool leaf) {
@@ -61,9 +59,10 @@ int32_t LocalHomes::assign(std::span<const frontend::ValType> locals, const Pres
   floats_.clear();
   gprPins_ = xmmPins_ = volatilePins_ = 0;
   for (uint32_t i = 0; i < locals.size(); ++i) {
-    homes_[i].type = typeOf(locals[i]);
-    homes_[i].isUnused = scan.complete() && scan.weight(i) == 0;
-    if (uint32_t weight = scan.weight(i)) (isFloat(homes_[i].type) ? floats_ : integers_).push_back({weight, i});
+    const Type type = typeOf(locals[i]);
+    const uint32_t weight = scan.weight(i);
+    homes_[i] = LocalHome(type, scan.complete() && weight == 0);
+    if (weight) (isFloat(type) ? floats_ : integers_).push_back({weight, i});
   }
   auto keepBest = [](std::vector<Candidate>& list, size_t limit) {
     auto better = [](const Candidate& a, const Candidate& b) {
@@ -81,8 +80,8 @@ int32_t LocalHomes::assign(std::span<const frontend::ValType> locals, const Pres
   pinFloats();
   int32_t at = frameTop;
   for (LocalHome& home : homes_) {
-    if (home.pin != kNoPin && !home.isVolatile) continue;
-    bool wide = home.type == Type::V128;
+    if (home.pin() != kNoPin && !home.isVolatile()) continue;
+    bool wide = home.type() == Type::V128;
     at -= wide ? 16 : 8;
     if (wide) at &= ~15;
     home.slot = at;

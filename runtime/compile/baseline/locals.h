@@ -12,6 +12,7 @@
 // conform.
 #pragma once
 
+#include <bit>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -33,12 +34,26 @@ constexpr PinFacts meet(const PinFacts& a, const PinFacts& b) { return {a.valid 
 inline constexpr uint8_t kNoPin = 0xff;
 constexpr uint32_t pinBit(bool isFloat, unsigned reg) { return 1u << (reg + (isFloat ? 16 : 0)); }
 
-struct LocalHome {
-  Type type = Type::I32;
-  uint8_t pin = kNoPin;     // register number
-  bool isVolatile = false;  // the pin does not survive calls
-  bool isUnused = false;    // as the scan says: it has no value
-  int32_t slot = 0;         // rbp-relative; 0 when there is none (callee-saved pin)
+class LocalHome {
+ public:
+  LocalHome() = default;
+  LocalHome(Type type, bool isUnused)
+      : head_(Operand::head(Where::Local, type, kNoPin) | (isUnused ? Operand::kUnused : 0)) {}
+  void pinTo(uint8_t reg, bool isVolatile) {
+    const uint32_t fact = static_cast<uint32_t>(std::countr_zero(pinBit(isFloat(type()), reg)));
+    head_ = Operand::head(Where::Pin, type(), reg) | fact << 24 | (isVolatile ? Operand::kVolatile : 0) |
+            (head_ & Operand::kUnused);
+  }
+  uint32_t head() const { return head_; }  // of operands that name it
+  Type type() const { return static_cast<Type>(head_ >> 8 & 0xff); }
+  uint8_t pin() const { return static_cast<uint8_t>(head_ >> 16); }      // register number
+  bool isVolatile() const { return (head_ & Operand::kVolatile) != 0; }  // the pin does not survive calls
+  bool isUnused() const { return (head_ & Operand::kUnused) != 0; }      // as the scan says: it has no value
+  uint32_t factBit() const { return 1u << (head_ >> 24 & 31); }          // of the pin
+  int32_t slot = 0;  // rbp-relative; 0 when there is none (callee-saved pin)
+
+ private:
+  uint32_t head_ = 0;
 };
 
 // Chosen once per function.

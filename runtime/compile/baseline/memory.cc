@@ -13,14 +13,14 @@ Compiler::Address Compiler::otherAddress(const MemArg& arg, uint32_t accessBytes
   Address a;
   if (!isGuarded(arg.memory) || arg.offset >= kUncheckedOffsets) return checkedAddress(arg, accessBytes, index);
   if (arg.memory == 0 && index.isConst()) {
-    const uint64_t at = static_cast<uint32_t>(index.value) + arg.offset;
+    const uint64_t at = static_cast<uint32_t>(index.value()) + arg.offset;
     if (at <= INT32_MAX) {
       a.mem = Mem(memory0Base(), static_cast<int32_t>(at));
       return a;
     }
   }
   const Gpr r = use(index);
-  if (index.where == Where::Gpr) a.held = r;
+  if (index.where() == Where::Gpr) a.held = r;
   a.mem = Mem(memoryBaseFor(arg.memory, a), r, 1, static_cast<int32_t>(arg.offset));
   return a;
 }
@@ -30,7 +30,7 @@ Compiler::Address Compiler::otherAddress(const MemArg& arg, uint32_t accessBytes
 Compiler::Address Compiler::checkedAddress(const MemArg& arg, uint32_t bytes, Operand index) {
   Address a;
   const Gpr r = use(index);
-  if (index.where == Where::Gpr) a.held = r;
+  if (index.where() == Where::Gpr) a.held = r;
   a.extra = allocGpr();
   const int32_t slot = static_cast<int32_t>(ctx_.layout->memory(arg.memory));
   as_.mov(w64, a.extra, Mem(kContext, slot + static_cast<int32_t>(offsetof(abi::VMMemorySlot, memory))));

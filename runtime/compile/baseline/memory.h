@@ -37,7 +37,7 @@ inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessByt
   }
   const Gpr r = use(index);
   Address a;
-  if (index.where == Where::Gpr) a.held = r;
+  if (index.where() == Where::Gpr) a.held = r;
   a.mem = Mem(memory0Base(), r, 1, static_cast<int32_t>(arg.offset));
   return a;
 }
@@ -93,7 +93,7 @@ void Compiler::storeOp(const MemArg& arg) {
   if constexpr (op == Op::F32Store || op == Op::F64Store || op == Op::V128Store) {
     if (value.isConst()) {  // F32, F64: as an integer
       Address a = address(arg, bytes);
-      storeConstant(a.mem, op == Op::F32Store ? w32 : w64, static_cast<uint64_t>(value.value));
+      storeConstant(a.mem, op == Op::F32Store ? w32 : w64, static_cast<uint64_t>(value.value()));
       return release(a);
     }
     Xmm v = useXmm(value);
@@ -110,7 +110,7 @@ void Compiler::storeOp(const MemArg& arg) {
     constexpr Width w = widthOfBytes(bytes);
     if (value.isConst()) {
       Address a = address(arg, bytes);
-      storeConstant(a.mem, w, static_cast<uint64_t>(value.value));
+      storeConstant(a.mem, w, static_cast<uint64_t>(value.value()));
       return release(a);
     }
     Gpr v = use(value);

@@ -17,17 +17,16 @@ void Compiler::truncate(uint32_t newHeight) {
 // --- out of registers --------------------------------------------------------------------------------------------
 
 void Compiler::spill(Operand& entry, uint32_t position) {
-  if (entry.where == Where::Local) --localRefs_;
+  localRefs_ -= entry.isLocal();
   store(slotMem(position), entry);
   release(entry);
-  entry.where = Where::Slot;
-  entry.index = position;
+  entry.comesToSlot(position);
 }
 
 // The deepest entry is the one that is needed last.
 void Compiler::spillOneGpr() {
   for (uint32_t i = 0; i < height(); ++i) {
-    if (stack_[i].where == Where::Gpr && bit(stack_[i].gpr()) & tempGprs_) return spill(stack_[i], i);
+    if (stack_[i].where() == Where::Gpr && bit(stack_[i].gpr()) & tempGprs_) return spill(stack_[i], i);
   }
   // Every temp is held by the instruction itself: a bug of the compiler, and refused rather than miscompiled.
   refuse("expression needs too many registers");
@@ -36,7 +35,7 @@ void Compiler::spillOneGpr() {
 
 void Compiler::spillOneXmm() {
   for (uint32_t i = 0; i < height(); ++i) {
-    if (stack_[i].where == Where::Xmm && bit(stack_[i].xmm()) & tempXmms_) return spill(stack_[i], i);
+    if (stack_[i].where() == Where::Xmm && bit(stack_[i].xmm()) & tempXmms_) return spill(stack_[i], i);
   }
   refuse("expression needs too many vector registers");
   freeXmm_ = regs(Xmm::xmm0);
@@ -45,8 +44,8 @@ void Compiler::spillOneXmm() {
 void Compiler::spillAll(uint32_t from) {
   for (uint32_t i = from; i < height(); ++i) {
     Operand& o = stack_[i];
-    if (o.where == Where::Const || o.where == Where::Slot) continue;
-    if (o.where == Where::Flags) materializeFlags(o);
+    if (o.where() == Where::Const || o.where() == Where::Slot) continue;
+    if (o.where() == Where::Flags) materializeFlags(o);
     spill(o, i);
   }
 }
@@ -58,11 +57,11 @@ void Compiler::claim(Gpr r) {
   }
   for (uint32_t i = height(); i-- > 0;) {
     Operand& o = stack_[i];
-    if (o.where != Where::Gpr || o.gpr() != r) continue;
+    if (o.where() != Where::Gpr || o.gpr() != r) continue;
     if (freeGpr_) {
       Gpr other = allocGpr();
       as_.mov(w64, other, r);
-      o.reg = static_cast<uint8_t>(other);
+      o.comesTo(other);
     } else {
       spill(o, i);
       freeGpr_ &= ~bit(r);
@@ -78,11 +77,11 @@ void Compiler::claim(Xmm r) {
   }
   for (uint32_t i = height(); i-- > 0;) {
     Operand& o = stack_[i];
-    if (o.where != Where::Xmm || o.xmm() != r) continue;
+    if (o.where() != Where::Xmm || o.xmm() != r) continue;
     if (freeXmm_) {
       Xmm other = allocXmm();
       as_.mov(other, r);
-      o.reg = static_cast<uint8_t>(other);
+      o.comesTo(other);
     } else {
       spill(o, i);
       freeXmm_ &= ~bit(r);
@@ -104,38 +103,33 @@ void Compiler::loadFloatBits(Xmm dst, Type type, uint64_t bits) {
 }
 
 void Compiler::load(Xmm dst, const Operand& o) {
-  switch (o.where) {
+  switch (o.where()) {
     case Where::Xmm: as_.mov(dst, o.xmm()); break;
-    case Where::Const: loadFloatBits(dst, o.type, static_cast<uint64_t>(o.value)); break;
-    case Where::Slot: loadXmm(as_, o.type, dst, slotMem(o.index)); break;
-    case Where::Local: {
-      const LocalHome& home = homes_[o.index];
-      if (home.pin == kNoPin) {
-        loadXmm(as_, o.type, dst, Mem(Gpr::rbp, home.slot));
-      } else {
-        validate(home);
-        as_.mov(dst, static_cast<Xmm>(home.pin));
-      }
+    case Where::Const: loadFloatBits(dst, o.type(), static_cast<uint64_t>(o.value())); break;
+    case Where::Slot: loadXmm(as_, o.type(), dst, slotMem(o.index())); break;
+    case Where::Local: loadXmm(as_, o.type(), dst, Mem(Gpr::rbp, homes_[o.index()].slot)); break;
+    case Where::Pin:
+      validate(o);
+      as_.mov(dst, o.xmm());
       break;
-    }
     case Where::Gpr:
     case Where::Flags: break;  // integers only
   }
 }
 
 void Compiler::store(const Mem& dst, const Operand& o) {
-  switch (o.where) {
+  switch (o.where()) {
     case Where::Const:
-      if (o.type == Type::V128 ||
-          (o.type != Type::F32 && o.type != Type::I32 && o.value != static_cast<int32_t>(o.value))) {
-        as_.movImm64(kScratch, static_cast<uint64_t>(o.value));
+      if (o.type() == Type::V128 ||
+          (o.type() != Type::F32 && o.type() != Type::I32 && o.value() != static_cast<int32_t>(o.value()))) {
+        as_.movImm64(kScratch, static_cast<uint64_t>(o.value()));
         as_.mov(w64, dst, kScratch);
-      } else if (o.type == Type::I32 || o.type == Type::F32) {
+      } else if (o.type() == Type::I32 || o.type() == Type::F32) {
         // The upper half is written as well: slots are read as 64 bits where references or pairs are meant.
         if (o.imm32() >= 0) {
           as_.mov(w64, dst, o.imm32());
         } else {
-          as_.movImm32(kScratch, static_cast<uint32_t>(o.value));
+          as_.movImm32(kScratch, static_cast<uint32_t>(o.value()));
           as_.mov(w64, dst, kScratch);
         }
       } else {
@@ -149,70 +143,64 @@ void Compiler::store(const Mem& dst, const Operand& o) {
       as_.mov(w64, dst, kScratch);
       return;
     default:
-      if (!isFloat(o.type)) {
-        const bool pinned = o.where == Where::Local && homes_[o.index].pin != kNoPin;
-        if (pinned) validate(homes_[o.index]);
-        Gpr r = pinned ? static_cast<Gpr>(homes_[o.index].pin) : kScratch;
+      if (!isFloat(o.type())) {
+        const bool pinned = o.where() == Where::Pin;
+        if (pinned) validate(o);
+        Gpr r = pinned ? o.gpr() : kScratch;
         if (!pinned) as_.mov(w64, kScratch, memOf(o));
         as_.mov(w64, dst, r);
         return;
       }
   }
   Xmm r = kFloatScratch;
-  if (o.where == Where::Xmm) {
+  if (o.where() == Where::Xmm) {
     r = o.xmm();
-  } else if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
-    validate(homes_[o.index]);
-    r = static_cast<Xmm>(homes_[o.index].pin);
+  } else if (o.where() == Where::Pin) {
+    validate(o);
+    r = o.xmm();
   } else {
     load(r, o);
   }
-  storeXmm(as_, o.type, dst, r);
+  storeXmm(as_, o.type(), dst, r);
 }
 
 Xmm Compiler::useXmm(Operand& o) {
-  if (o.where == Where::Xmm) return o.xmm();
-  if (o.where == Where::Local && homes_[o.index].pin != kNoPin) {
-    validate(homes_[o.index]);
-    return static_cast<Xmm>(homes_[o.index].pin);
+  if (o.inRegister()) {
+    validate(o);
+    return o.xmm();
   }
-  Xmm r = allocXmm();
-  load(r, o);
-  o.where = Where::Xmm;
-  o.reg = static_cast<uint8_t>(r);
-  return r;
+  return toTempXmm(o);
 }
 
 Xmm Compiler::toTempXmm(Operand& o) {
-  if (o.where == Where::Xmm) return o.xmm();
+  if (o.where() == Where::Xmm) return o.xmm();
   Xmm r = allocXmm();
   load(r, o);
-  o.where = Where::Xmm;
-  o.reg = static_cast<uint8_t>(r);
+  o.comesTo(r);
   return r;
 }
 
 void Compiler::materializeFlags(Operand& o) {
   Gpr r = allocGpr();
   load(r, o);
-  o.where = Where::Gpr;
-  o.reg = static_cast<uint8_t>(r);
+  o.comesTo(r);
 }
 
 // --- locals ------------------------------------------------------------------------------------------------------
 
 void Compiler::reload(const LocalHome& home) {
   Mem slot(Gpr::rbp, home.slot);
-  if (!isFloat(home.type))
-    as_.mov(widthOf(home.type), static_cast<Gpr>(home.pin), slot);
+  if (!isFloat(home.type()))
+    as_.mov(widthOf(home.type()), static_cast<Gpr>(home.pin()), slot);
   else
-    loadXmm(as_, home.type, static_cast<Xmm>(home.pin), slot);
-  facts_.valid |= pinBit(isFloat(home.type), home.pin);
+    loadXmm(as_, home.type(), static_cast<Xmm>(home.pin()), slot);
+  facts_.valid |= home.factBit();
 }
 
 void Compiler::save(const LocalHome& home) {
-  store(Mem(Gpr::rbp, home.slot), Operand{isFloat(home.type) ? Where::Xmm : Where::Gpr, home.type, home.pin, 0, 0});
-  facts_.clean |= pinBit(isFloat(home.type), home.pin);
+  store(Mem(Gpr::rbp, home.slot), isFloat(home.type()) ? Operand::in(home.type(), static_cast<Xmm>(home.pin()))
+                                                       : Operand::in(home.type(), static_cast<Gpr>(home.pin())));
+  facts_.clean |= home.factBit();
 }
 
 void Compiler::saveVolatilePins() {
@@ -223,9 +211,9 @@ void Compiler::saveVolatilePins() {
 void Compiler::materializeLocal(uint32_t local) {
   for (uint32_t i = height(); i-- > 0 && localRefs_ > 0;) {
     Operand& o = stack_[i];
-    if (o.where != Where::Local || o.index != local) continue;
+    if (!o.isLocal() || o.index() != local) continue;
     --localRefs_;
-    isFloat(o.type) ? static_cast<void>(toTempXmm(o)) : static_cast<void>(toTemp(o));
+    isFloat(o.type()) ? static_cast<void>(toTempXmm(o)) : static_cast<void>(toTemp(o));
   }
 }
 
@@ -233,7 +221,7 @@ void Compiler::localTee(uint32_t i, ValType type) {
   useLocal(i);
   // An unpinned local that is set from a register: the register stays the cheaper source.
   Operand& o = top_[-1];
-  if (homes_[i].pin == kNoPin && (o.where == Where::Gpr || o.where == Where::Xmm)) {
+  if (homes_[i].pin() == kNoPin && (o.where() == Where::Gpr || o.where() == Where::Xmm)) {
     if (localRefs_) materializeLocal(i);
     store(Mem(Gpr::rbp, homes_[i].slot), top_[-1]);
     return;
@@ -250,7 +238,7 @@ void Compiler::select(ValType t) {
   Operand b = pop(), a = pop();
   if (isFloat(type)) {
     Xmm dst = toTempXmm(a);
-    if (b.where == Where::Local && !inMemory(b)) validate(homes_[b.index]);  // not within the skipped code
+    validate(b);  // not within the skipped code
     x64::ShortJump keep = as_.jccShort(cond);
     load(dst, b);
     as_.bind(keep);
@@ -259,7 +247,7 @@ void Compiler::select(ValType t) {
   }
   Width w = widthOf(type);
   Gpr dst = toTemp(a);
-  if (inMemory(b))
+  if (b.inMemory())
     as_.cmov(negate(cond), w, dst, memOf(b));
   else
     as_.cmov(negate(cond), w, dst, use(b));

@@ -6,22 +6,17 @@
 namespace wattle::compile::baseline {
 
 inline void Compiler::load(Gpr dst, const Operand& o) {
-  switch (o.where) {
+  switch (o.where()) {
     case Where::Gpr:
-      if (o.gpr() != dst) as_.mov(widthOf(o.type), dst, o.gpr());
+      if (o.gpr() != dst) as_.mov(widthOf(o.type()), dst, o.gpr());
       break;
-    case Where::Const: as_.movImm64(dst, static_cast<uint64_t>(o.value)); break;
-    case Where::Slot: as_.mov(widthOf(o.type), dst, slotMem(o.index)); break;
-    case Where::Local: {
-      const LocalHome& home = homes_[o.index];
-      if (home.pin == kNoPin) {
-        as_.mov(widthOf(o.type), dst, Mem(Gpr::rbp, home.slot));
-      } else {
-        validate(home);
-        if (static_cast<uint8_t>(dst) != home.pin) as_.mov(widthOf(o.type), dst, static_cast<Gpr>(home.pin));
-      }
+    case Where::Const: as_.movImm64(dst, static_cast<uint64_t>(o.value())); break;
+    case Where::Slot: as_.mov(widthOf(o.type()), dst, slotMem(o.index())); break;
+    case Where::Local: as_.mov(widthOf(o.type()), dst, Mem(Gpr::rbp, homes_[o.index()].slot)); break;
+    case Where::Pin:
+      validate(o);
+      if (o.gpr() != dst) as_.mov(widthOf(o.type()), dst, o.gpr());
       break;
-    }
     case Where::Flags:
       as_.setcc(o.cond(), dst);
       as_.movzx8(dst, dst);
@@ -31,11 +26,10 @@ inline void Compiler::load(Gpr dst, const Operand& o) {
 }
 
 inline Gpr Compiler::toTemp(Operand& o) {
-  if (o.where == Where::Gpr) return o.gpr();
+  if (o.where() == Where::Gpr) return o.gpr();
   Gpr r = allocGpr();
   load(r, o);
-  o.where = Where::Gpr;
-  o.reg = static_cast<uint8_t>(r);
+  o.comesTo(r);
   return r;
 }
 
@@ -45,29 +39,28 @@ inline uint8_t Compiler::targetPin(bool wantFloat) {
   uint32_t local = next[1];
   if (local >= 0x80 || local >= homes_.count()) return kNone;
   const LocalHome& home = homes_[local];
-  if (home.pin == kNoPin || isFloat(home.type) != wantFloat) return kNone;
+  if (home.pin() == kNoPin || isFloat(home.type()) != wantFloat) return kNone;
   if (localRefs_) {
     for (const Operand* o = top_; o-- > stack_.data();) {
-      if (o->where == Where::Local && o->index == local) return kNone;
+      if (o->isLocal() && o->index() == local) return kNone;
     }
   }
-  return home.pin;
+  return home.pin();
 }
 
 inline void Compiler::localSet(uint32_t i, ValType) {
   useLocal(i);
   Operand o = pop();
   const LocalHome& home = homes_[i];
-  if (o.where == Where::Local && o.index == i) return;
+  if (o.isLocal() && o.index() == i) return;
   if (localRefs_) materializeLocal(i);
-  if (home.pin == kNoPin) {
+  if (home.pin() == kNoPin) {
     store(Mem(Gpr::rbp, home.slot), o);
   } else {
-    isFloat(home.type) ? load(static_cast<Xmm>(home.pin), o) : load(static_cast<Gpr>(home.pin), o);
-    if (home.isVolatile) {
-      uint32_t mine = pinBit(isFloat(home.type), home.pin);
-      facts_.valid |= mine;
-      facts_.clean &= ~mine;
+    isFloat(home.type()) ? load(static_cast<Xmm>(home.pin()), o) : load(static_cast<Gpr>(home.pin()), o);
+    if (home.isVolatile()) {
+      facts_.valid |= home.factBit();
+      facts_.clean &= ~home.factBit();
     }
   }
   release(o);

@@ -16,7 +16,7 @@ void Compiler::globalGet(uint32_t i) {
   Type type = typeOf(global.type.type);
   if (!global.isImport && !global.type.isMutable && type != Type::V128 &&
       global.init.kind == frontend::ConstExpr::Kind::Value) {
-    return push({Where::Const, type, 0, 0, static_cast<int64_t>(global.init.value[0])});
+    return push(Operand::constant(type, static_cast<int64_t>(global.init.value[0])));
   }
   Mem at = global.isImport ? Mem(kScratch) : Mem(kContext, static_cast<int32_t>(ctx_.layout->ownGlobal(i)));
   if (global.isImport) as_.mov(w64, kScratch, Mem(kContext, static_cast<int32_t>(ctx_.layout->importedGlobal(i))));
@@ -78,7 +78,7 @@ void Compiler::brOnNull(uint32_t depth, ValType) {
     freeReg(Gpr::rax);
   }
   as_.test(w64, r, r);
-  push({Where::Flags, Type::I32, static_cast<uint8_t>(Cond::e), 0, 0});
+  push(Operand::flags(Cond::e));
   brIf(depth);
   pushGpr(Type::I64, r);
 }
@@ -89,7 +89,7 @@ void Compiler::brOnNonNull(uint32_t depth, ValType) {
   Gpr r = toTemp(o);
   as_.test(w64, r, r);
   pushGpr(Type::I64, r);
-  push({Where::Flags, Type::I32, static_cast<uint8_t>(Cond::ne), 0, 0});
+  push(Operand::flags(Cond::ne));
   brIf(depth);
   release(pop());
 }

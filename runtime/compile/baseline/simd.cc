@@ -50,7 +50,7 @@ void Compiler::pushVectorConstant(VectorConstant c) {
     unsigned code = next[1] < 0x80 ? next[1] : (next[1] & 0x7fu) | static_cast<unsigned>(next[2]) << 7;
     if (code < std::size(kTakesConstant.bits) && kTakesConstant.bits[code]) {
       vectorConstant_ = c;
-      return push({Where::Const, Type::V128, 0, 0, 0});
+      return push(Operand::constant(Type::V128, 0));
     }
   }
   Xmm dst = resultXmm(targetPin(true));
@@ -62,8 +62,7 @@ Xmm Compiler::useVector(Operand& o) {
   if (!o.isConst()) return useXmm(o);
   Xmm r = allocXmm();
   loadVector(r, vectorConstant_);
-  o.where = Where::Xmm;
-  o.reg = static_cast<uint8_t>(r);
+  o.comesTo(r);
   return r;
 }
 
@@ -74,7 +73,7 @@ void Compiler::applyVector(const VectorBinaryForm& f, Xmm dst, Xmm a, Operand& b
     if ((low | high) != 0) return (as_.*f.label)(dst, a, pooled(low, high, true));
     as_.zero(kFloatScratch);
     (as_.*f.reg)(dst, a, kFloatScratch);
-  } else if (inMemory(b)) {
+  } else if (b.inMemory()) {
     (as_.*f.mem)(dst, a, memOf(b));
   } else {
     (as_.*f.reg)(dst, a, useXmm(b));
@@ -82,23 +81,21 @@ void Compiler::applyVector(const VectorBinaryForm& f, Xmm dst, Xmm a, Operand& b
 }
 
 // Reloads a pinned operand whose register is out of date. To be done before a result goes to a target.
-void Compiler::validateVector(const Operand& o) {
-  if (o.where == Where::Local && !inMemory(o)) validate(homes_[o.index]);
-}
+void Compiler::validateVector(const Operand& o) { validate(o); }
 
 // Where the result goes: to the target, in the place of a when that is a temp, to a new one.
 Xmm Compiler::vectorResult(uint8_t target, const Operand& a) {
   if (target != kNone) return static_cast<Xmm>(target);
-  return a.where == Where::Xmm ? a.xmm() : allocXmm();
+  return a.where() == Where::Xmm ? a.xmm() : allocXmm();
 }
 
 void Compiler::giveVector(Xmm dst, const Operand& a) {
-  if (a.where == Where::Xmm && a.xmm() != dst) freeReg(a.xmm());
+  if (a.where() == Where::Xmm && a.xmm() != dst) freeReg(a.xmm());
   pushXmm(Type::V128, dst);
 }
 
 void Compiler::pushBack(const Operand& o) {
-  localRefs_ += o.where == Where::Local;
+  localRefs_ += o.isLocal();
   push(o);
 }
 
@@ -126,8 +123,8 @@ Compiler::Vectors Compiler::takeVectors(unsigned count, bool swapped) {
 }
 
 void Compiler::give(const Vectors& v) {
-  if (v.b.where == Where::Xmm) freeReg(v.b.xmm());
-  if (v.c.where == Where::Xmm) freeReg(v.c.xmm());
+  if (v.b.where() == Where::Xmm) freeReg(v.b.xmm());
+  if (v.c.where() == Where::Xmm) freeReg(v.c.xmm());
   giveVector(v.dst, v.a);
 }
 
@@ -139,7 +136,7 @@ void Compiler::binaryVector(VectorBinary op) {
   if (f.is(f.Swapped)) std::swap(a, b);
   if (f.is(f.Commutes)) {
     // The better first operand: a temp, then a pin.
-    auto rank = [&](const Operand& o) { return o.where == Where::Xmm ? 0 : o.isConst() || inMemory(o) ? 2 : 1; };
+    auto rank = [&](const Operand& o) { return o.where() == Where::Xmm ? 0 : o.isConst() || o.inMemory() ? 2 : 1; };
     if (rank(b) < rank(a)) std::swap(a, b);
   }
   uint8_t target = targetPin(true);
@@ -166,7 +163,7 @@ void Compiler::unaryVector(VectorUnary op) {
   const VectorUnaryForm& f = form(op);
   Operand a = pop();
   uint8_t target = targetPin(true);
-  if (inMemory(a)) {
+  if (a.inMemory()) {
     Xmm dst = resultXmm(target);
     (as_.*f.mem)(dst, memOf(a));
     return pushXmm(Type::V128, dst);
@@ -201,7 +198,7 @@ void Compiler::shiftVector(VectorShift op) {
   const VectorShiftForm& f = form(op);
   Operand count = pop();
   if (count.isConst()) {
-    uint8_t n = static_cast<uint8_t>(count.value) & f.mask;
+    uint8_t n = static_cast<uint8_t>(count.value()) & f.mask;
     if (n == 0) return;
     Vectors v = takeVectors(1);
     (as_.*f.immediate)(v.dst, v.ra, n);
@@ -218,7 +215,7 @@ void Compiler::shiftVector(VectorShift op) {
 void Compiler::splat(Shape shape) {
   Operand a = pop();
   if (a.isConst()) {
-    uint64_t v = static_cast<uint64_t>(a.value);
+    uint64_t v = static_cast<uint64_t>(a.value());
     switch (laneBytes(shape)) {
       case 1: v = repeat8(v); break;
       case 2: v = repeat16(v); break;
@@ -227,7 +224,7 @@ void Compiler::splat(Shape shape) {
     return pushVectorConstant({v, v});
   }
   uint8_t target = targetPin(true);
-  if (inMemory(a)) {
+  if (a.inMemory()) {
     Xmm dst = resultXmm(target);
     splatFromMemory(shape, dst, memOf(a));
     return pushXmm(Type::V128, dst);
@@ -292,7 +289,7 @@ void Compiler::extractLane(Shape shape, uint8_t lane, bool isSigned) {
   Operand a = pop();
   if (shape == Shape::F32x4 || shape == Shape::F64x2) return extractFloatLane(shape, lane, a);
   const Type type = shape == Shape::I64x2 ? Type::I64 : Type::I32;
-  if (inMemory(a)) {
+  if (a.inMemory()) {
     Gpr dst = resultGpr(targetPin(false));
     Mem m = memOf(a).at(static_cast<int32_t>(lane * laneBytes(shape)));
     switch (shape) {
@@ -325,7 +322,7 @@ void Compiler::extractFloatLane(Shape shape, uint8_t lane, Operand a) {
   const bool wide = shape == Shape::F64x2;
   const Type type = wide ? Type::F64 : Type::F32;
   uint8_t target = targetPin(true);
-  if (inMemory(a)) {
+  if (a.inMemory()) {
     Xmm dst = resultXmm(target);
     Mem m = memOf(a).at(static_cast<int32_t>(lane * laneBytes(shape)));
     wide ? as_.movsd(dst, m) : as_.movss(dst, m);
@@ -343,7 +340,7 @@ void Compiler::extractFloatLane(Shape shape, uint8_t lane, Operand a) {
     as_.shufps(dst, src, src, lane);
   else
     as_.pshufd(dst, src, lane);
-  if (a.where == Where::Xmm && src != dst) freeReg(src);
+  if (a.where() == Where::Xmm && src != dst) freeReg(src);
   pushXmm(type, dst);
 }
 
@@ -352,7 +349,7 @@ void Compiler::replaceLane(Shape shape, uint8_t lane) {
   uint8_t target = targetPin(true);
   Xmm ra = useXmm(a);
   if (shape == Shape::F32x4 || shape == Shape::F64x2) {
-    const bool fromMemory = inMemory(value);
+    const bool fromMemory = value.inMemory();
     Xmm rv = fromMemory ? ra : useXmm(value);
     Xmm dst = vectorResult(target, a);
     if (shape == Shape::F32x4) {
@@ -375,7 +372,7 @@ void Compiler::replaceLane(Shape shape, uint8_t lane) {
       default: return as_.pinsrq(dst, ra, src, lane);
     }
   };
-  if (inMemory(value)) {
+  if (value.inMemory()) {
     insert(memOf(value));
   } else {
     insert(use(value));

@@ -25,7 +25,7 @@ void Compiler::compareFloats(Shape shape, uint8_t predicate, bool swapped) {
   if (swapped) std::swap(a, b);
   uint8_t target = targetPin(true);
   Xmm ra = useVector(a);
-  const bool fromMemory = inMemory(b);
+  const bool fromMemory = b.inMemory();
   Xmm rb = fromMemory ? ra : useVector(b);
   Xmm dst = vectorResult(target, a);
   if (shape == Shape::F64x2)

@@ -20,7 +20,7 @@ void Compiler::compareByBound(VectorBinary bound, VectorBinary equal) {
   uint8_t target = targetPin(true);
   Xmm ra = useVector(a);
   validateVector(b);
-  if (b.where == Where::Local && homes_[b.index].pin == target) target = kNone;  // b is read once more
+  if (b.where() == Where::Pin && b.reg() == target) target = kNone;  // b is read once more
   Xmm dst = vectorResult(target, a);
   applyVector(form(bound), dst, ra, b);
   applyVector(form(equal), dst, dst, b);
@@ -220,7 +220,7 @@ void Compiler::extendedMultiply(Shape from, bool high, bool isSigned) {
 void Compiler::shiftBytes(x64::ShiftOp op) {
   Operand count = pop();
   if (count.isConst()) {
-    uint8_t n = static_cast<uint8_t>(count.value) & 7;
+    uint8_t n = static_cast<uint8_t>(count.value()) & 7;
     if (n == 0) return;
     Vectors v = takeVectors(1);
     shiftBytesBy(op, v.dst, v.ra, n);
@@ -273,7 +273,7 @@ void Compiler::shiftBytesBy(x64::ShiftOp op, Xmm dst, Xmm src, uint8_t n) {
 void Compiler::shiftRightI64x2() {
   Operand count = pop();
   if (count.isConst()) {
-    uint8_t n = static_cast<uint8_t>(count.value) & 63;
+    uint8_t n = static_cast<uint8_t>(count.value()) & 63;
     if (n == 0) return;
     Vectors v = takeVectors(1);
     shiftRightI64x2By(v.dst, v.ra, n);

@@ -262,7 +262,7 @@ void Compiler::shuffleAny(const Vectors& v, const Pattern& p) {
 void Compiler::shuffle(const std::array<uint8_t, 16>& lanes) {
   Operand b = pop(), a = pop();
   Pattern p = lanes;
-  const bool sameLocal = a.where == Where::Local && b.where == Where::Local && a.index == b.index;
+  const bool sameLocal = a.isLocal() && b.isLocal() && a.index() == b.index();
   const bool zero = b.isConst() && (vectorConstant_.low | vectorConstant_.high) == 0;
   bool usesA = false, usesB = false;
   for (uint8_t& lane : p) {
