@@ -26,16 +26,6 @@ std::string listText(std::span<const ValType> types) {
 
 DecoderBase::DecoderBase(const ModuleInfo& module, std::span<const uint8_t> bytes) : module_(module), bytes_(bytes) {}
 
-ValType DecoderBase::stackType(uint32_t depthFromTop) const {
-  const ValType* bottom = stack_.get() + kStackPad;
-  for (const ValType* at = top_; at > bottom;) {
-    const ValType type = *--at;
-    if (type.isBottom()) continue;  // the word below a block's operands
-    if (depthFromTop-- == 0) return type;
-  }
-  return kBottom;
-}
-
 // --- starting ------------------------------------------------------------------------------------
 
 void DecoderBase::start(uint64_t begin, uint64_t end, bool inFunction) {

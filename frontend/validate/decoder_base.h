@@ -51,9 +51,6 @@ class DecoderBase {
   }
   // Parameters and declared locals of the current function.
   std::span<const ValType> locals() const { return {locals_.get(), localCount_}; }
-  // The operand stack as it is after the current instruction, counted from the top; kBottom
-  // beyond its end. Only for a sink, in reachable code.
-  ValType stackType(uint32_t depthFromTop) const;
 
  protected:
   struct Cursor {

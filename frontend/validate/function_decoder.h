@@ -95,8 +95,18 @@ class FunctionDecoder : public DecoderBase {
     if constexpr (!std::same_as<Sink, NullSink>) {
       if (live_) {
         pos_ = at.pos;
-        top_ = at.top;
         if constexpr (requires { sink_.nextInstruction(); }) sink_.nextInstruction();
+        tell(sink_);
+      }
+    }
+  }
+
+  // The same for what is only remembered: the sink makes nothing of it yet, and looks at no byte.
+  template <class Tell>
+  [[gnu::always_inline]] inline void emitQuietly(Tell&& tell) {
+    if constexpr (!std::same_as<Sink, NullSink>) {
+      if (live_) {
+        if constexpr (requires { sink_.nextQuietInstruction(); }) sink_.nextQuietInstruction();
         tell(sink_);
       }
     }

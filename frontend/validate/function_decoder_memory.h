@@ -69,7 +69,7 @@ bool FunctionDecoder<Sink>::exec(OpTag<Op::LocalGet>, Cursor& at) {
   if (type.isBottom()) [[unlikely]]
     return invalid("uninitialized local " + std::to_string(local));
   push(at, type);
-  emit(at, [&](Sink& sink) { sink.localGet(local, type); });
+  emitQuietly([&](Sink& sink) { sink.localGet(local, type); });
   return true;
 }
 

@@ -63,23 +63,23 @@ bool FunctionDecoder<Sink>::constant(Cursor& at) {
   if constexpr (info(op).imm == Imm::I32) {
     const int32_t value = readS32(at);
     push(at, type);
-    emit(at, [&](Sink& sink) { sink.constI32(value); });
+    emitQuietly([&](Sink& sink) { sink.constI32(value); });
   } else if constexpr (info(op).imm == Imm::I64) {
     const int64_t value = readS64(at);
     push(at, type);
-    emit(at, [&](Sink& sink) { sink.constI64(value); });
+    emitQuietly([&](Sink& sink) { sink.constI64(value); });
   } else if constexpr (info(op).imm == Imm::F32) {
     uint32_t bits;
     std::memcpy(&bits, at.pos, 4);
     at.pos += 4;
     push(at, type);
-    emit(at, [&](Sink& sink) { sink.constF32(bits); });
+    emitQuietly([&](Sink& sink) { sink.constF32(bits); });
   } else if constexpr (info(op).imm == Imm::F64) {
     uint64_t bits;
     std::memcpy(&bits, at.pos, 8);
     at.pos += 8;
     push(at, type);
-    emit(at, [&](Sink& sink) { sink.constF64(bits); });
+    emitQuietly([&](Sink& sink) { sink.constF64(bits); });
   } else {
     std::array<uint8_t, 16> bits;
     std::memcpy(bits.data(), at.pos, 16);

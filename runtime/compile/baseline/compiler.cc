@@ -65,6 +65,11 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, Presc
   framePatches_.clear();
 }
 
+void Compiler::noteQuietInstruction() {
+  as_.ensure(kRoomPerInstruction);
+  noteInstruction();
+}
+
 void Compiler::noteInstruction() {
   if (ctx_.settings.fuel) countInstruction();
   if (recordPositions_) notePosition();

@@ -127,7 +127,12 @@ class Compiler : public frontend::NullSink {
     if (noteInstructions_) [[unlikely]]
       noteInstruction();
   }
+  [[gnu::always_inline]] inline void nextQuietInstruction() {
+    if (noteInstructions_) [[unlikely]]
+      noteQuietInstruction();
+  }
   void noteInstruction();
+  void noteQuietInstruction();
   void begin(std::span<const ValType> locals);
   void finish() {}
 
