@@ -224,6 +224,7 @@ std::optional<Prescan::Body> Prescan::skipLocals(const Body& function) {
     skipType(p, end);
     if (p >= end || count > frontend::kMaxLocals) return std::nullopt;
   }
+  if (p >= end) return std::nullopt;  // an instruction can be read
   return Body{{p, end}, static_cast<uint32_t>(count)};
 }
 
@@ -323,8 +324,8 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
 //
 // The time that a body takes is the latency from one instruction's address to the next one's: the eight bytes there,
 // beside that what the table says of the opcode, and the first or second byte without a continuation bit, which ends the
-// immediates. The processor could do twice or thrice as much meanwhile, so several bodies are walked side by side, a
-// step in each in turn. No branch depends on an instruction, unless it is one of the odd ones; uses of locals are put
+// immediates. The processor could do twice as much meanwhile, so two bodies are walked side by side, a step in each
+// in turn. No branch depends on an instruction, unless it is one of the odd ones; uses of locals are put
 // aside for noteLocals.
 
 namespace {
@@ -337,8 +338,8 @@ constexpr size_t kPut = 256;
 struct Prescan::Lane {
   Prescan* scan = nullptr;  // nothing left to do: nullptr
   const uint8_t* p = nullptr;
-  const uint8_t* limit =
-      nullptr;  // of steady(): before the end, and before uses of locals (of two bytes or more) fill `put`
+  // Of steady(): before the end, and before uses of locals, of two bytes or more, fill `put`.
+  const uint8_t* limit = nullptr;
   const uint8_t* end = nullptr;
   uint64_t* put = nullptr;
   uint64_t* firstPut = nullptr;
