@@ -27,6 +27,9 @@
 // Traps. A trap site is `ud2` followed by one byte, the TrapReason (InRax: the reason is in eax). No table is
 // consulted: the signal handler reads the byte. A fault of a load or store whose address lies in a guard is
 // MemoryOutOfBounds; a divide error is IntegerOverflow (zero divisors are tested beforehand). See runtime/vm/traps.cc.
+//
+// Interruption. gs points to the thread's poll page (sandbox/poll_page.h), of which each loop reads a word (poll.h); the
+// fault of such a load in an interrupted store is Interrupted. Calls meet the stack limit, which is ~0 then.
 #pragma once
 
 #include <cstdint>
