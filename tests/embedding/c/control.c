@@ -241,6 +241,16 @@ static void limits_of_all(wasm_engine_t* engine) {
   CHECK(reached[1] > reached[0] / 3 && reached[1] < reached[0] * 2 / 3);
 }
 
+static void loop_checks(void) {
+  for (int check = WATTLE_LOOP_CHECK_SEGMENT; check <= WATTLE_LOOP_CHECK_COMPARE; ++check) {
+    wasm_config_t* config = wasm_config_new();
+    wattle_config_set_loop_check(config, (wattle_loop_check_t)check);
+    wasm_engine_t* engine = wasm_engine_new_with_config(config);
+    interruption(engine);
+    wasm_engine_delete(engine);
+  }
+}
+
 static void configuration(void) {
   wasm_config_t* config = wasm_config_new();
   wattle_config_set_lazy(config, true);
@@ -333,6 +343,7 @@ int main(void) {
   keep_bytes();
   wasm_engine_t* engine = wasm_engine_new();
   interruption(engine);
+  loop_checks();
   limits(engine);
   limits_of_all(engine);
   statistics(engine);
