@@ -40,6 +40,7 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, Presc
   as_.ensure(4 * kRoomPerInstruction);
   top_ = stack_.data();
   localRefs_ = 0;
+  truth_ = {};
   loopCursor_ = 0;
   maxSlots_ = 0;
   resultsArea_ = 0;

@@ -528,9 +528,11 @@ class Compiler : public frontend::NullSink {
   void endFunction(Ctl& c, bool fallthrough);
   void endIfWithoutElse(Ctl& c, bool fallthrough);
   bool mergeElseEdge(Label& label);
+  // Nothing is in a temp or the flags: behind calls and at joins.
   void resetRegisters() {
     freeGpr_ = tempGprs_;
     freeXmm_ = tempXmms_;
+    truth_.local = kNone32;
   }
   Cond popCondition();  // pops an i32, leaves its truth in the flags
   bool needsOwnEdge(const Ctl& c) const;
@@ -701,7 +703,14 @@ class Compiler : public frontend::NullSink {
   Operand* top_ = nullptr;
   Operand* stackEnd_ = nullptr;
   std::vector<Operand> stack_;
-  uint32_t localRefs_ = 0;  // stack entries of kind Local
+  uint32_t localRefs_ = 0;  // stack entries of kind Pin or Local
+  // A local took a condition from the flags, which still hold it: as long as no code has followed (but moves), and
+  // nothing has come from elsewhere.
+  struct Truth {
+    uint32_t local = kNone32;
+    Cond cond = Cond::e;
+    int32_t at = 0;
+  } truth_;
   RegSet freeGpr_ = 0, freeXmm_ = 0;
   RegSet tempGprs_ = 0, tempXmms_ = 0;
 

@@ -251,6 +251,7 @@ void Compiler::end(Ctl& c, bool fallthrough) {
 Cond Compiler::popCondition() {
   Operand o = pop();
   if (o.where() == Where::Flags) return o.cond();
+  if (o.isLocal() && o.index() == truth_.local && truth_.at == as_.pos()) return truth_.cond;
   if (o.inMemory()) {
     as_.cmp(w32, memOf(o), 0);
   } else {

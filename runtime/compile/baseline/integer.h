@@ -222,12 +222,17 @@ void Compiler::divide() {
 
 // --- comparisons ---------------------------------------------------------------------------------------------------
 
-// The condition stays in the flags when the next instruction takes it from there.
+// An instruction that takes an i32 from the flags.
+inline bool takesFlags(uint8_t opcode) {
+  constexpr auto code = [](Op op) { return frontend::info(op).code; };
+  return opcode == code(Op::BrIf) || opcode == code(Op::If) || opcode == code(Op::Select) || opcode == code(Op::I32Eqz);
+}
+
+// The condition stays in the flags when the next instruction takes it from there; also when a local takes it before.
 inline void Compiler::pushCondition(Cond cond) {
-  uint8_t next = peek();
-  if (next == 0x0d || next == 0x04 || next == 0x1b || next == 0x45) {  // br_if, if, select, i32.eqz
-    return push(Operand::flags(cond));
-  }
+  const uint8_t* next = decoder_->nextBytes();
+  const bool isTee = next[0] == frontend::info(Op::LocalTee).code && next[1] < 0x80;
+  if (takesFlags(isTee ? next[2] : next[0])) return push(Operand::flags(cond));
   Gpr dst = resultGpr(targetPin(false));
   as_.setcc(cond, dst);
   as_.movzx8(dst, dst);

@@ -226,7 +226,12 @@ void Compiler::localTee(uint32_t i, ValType type) {
     store(Mem(Gpr::rbp, homes_[i].slot), top_[-1]);
     return;
   }
+  const Operand value = o;
   localSet(i, type);
+  if (value.where() == Where::Flags) {  // moves have left them alone
+    truth_ = {i, value.cond(), as_.pos()};
+    return push(value);
+  }
   localGet(i, type);
 }
 
@@ -236,8 +241,15 @@ void Compiler::select(ValType t) {
   Type type = typeOf(t);
   Cond cond = popCondition();
   Operand b = pop(), a = pop();
+  const bool isTruthHeld = truth_.at == as_.pos();
+  const uint8_t target = targetPin(isFloat(type));
+  if (b.where() == Where::Pin && b.reg() == target) {  // it is there already
+    std::swap(a, b);
+    cond = negate(cond);
+  }
   if (isFloat(type)) {
-    Xmm dst = toTempXmm(a);
+    Xmm dst = target == kNone ? toTempXmm(a) : static_cast<Xmm>(target);
+    if (target != kNone) load(dst, a), release(a);
     validate(b);  // not within the skipped code
     x64::ShortJump keep = as_.jccShort(cond);
     load(dst, b);
@@ -246,11 +258,13 @@ void Compiler::select(ValType t) {
     return pushXmm(type, dst);
   }
   Width w = widthOf(type);
-  Gpr dst = toTemp(a);
+  Gpr dst = target == kNone ? toTemp(a) : static_cast<Gpr>(target);
+  if (target != kNone) load(dst, a), release(a);
   if (b.inMemory())
     as_.cmov(negate(cond), w, dst, memOf(b));
   else
     as_.cmov(negate(cond), w, dst, use(b));
+  if (isTruthHeld) truth_.at = as_.pos();
   release(b);
   pushGpr(type, dst);
 }

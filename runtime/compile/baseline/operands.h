@@ -54,6 +54,7 @@ inline void Compiler::localSet(uint32_t i, ValType) {
   const LocalHome& home = homes_[i];
   if (o.isLocal() && o.index() == i) return;
   if (localRefs_) materializeLocal(i);
+  if (i == truth_.local) truth_.local = kNone32;
   if (home.pin() == kNoPin) {
     store(Mem(Gpr::rbp, home.slot), o);
   } else {
