@@ -11,6 +11,8 @@
 //   [rsp ..]        area for memory results of callees
 #include "runtime/compile/baseline/compiler.h"
 
+#include "runtime/compile/baseline/memory.h"
+
 #include <bit>
 
 #include "runtime/compile/baseline/frame.h"
@@ -100,6 +102,7 @@ void Compiler::begin(std::span<const ValType> locals) {
   slotSize_ = wide ? 16 : 8;
   slotBase_ = wide ? lowest & ~15 : lowest;
   hasStackCheck_ |= scan_->hasCalls() || scan_->hasTailCalls() || scan_->hasLoops() || slotBase_ < -kUncheckedFrame / 2;
+  nearOffsets_ = memory0Guarded_ && scan_->usesMemory() ? kUncheckedOffsets : 0;
   hasResultsPointer_ = ResultPlaces(type).inMemory > 0;
   as_.ensure(4 * kRoomPerInstruction + locals.size() * 24);
   prologue(type);

@@ -480,7 +480,11 @@ class Compiler : public frontend::NullSink {
         Gpr::rsp;  // the index's temp, rsp: none (not the operand itself: copying one just made stalls the processor)
     Gpr extra = Gpr::rsp;  // a further temp, rsp: none
   };
-  [[gnu::always_inline]] inline Address address(const MemArg& arg, uint32_t accessBytes);
+  Address address(const MemArg& arg, uint32_t accessBytes);
+  bool isNear(const MemArg& arg, const Operand& index) const {
+    return !index.isConst() && arg.memory == 0 && arg.offset < nearOffsets_;
+  }
+  [[gnu::always_inline]] inline Address nearAddress(const MemArg& arg, Operand index);
   Address otherAddress(const MemArg& arg, uint32_t accessBytes, Operand index);
   void release(const Address& a) {
     if (a.held != Gpr::rsp) freeReg(a.held);
@@ -496,9 +500,19 @@ class Compiler : public frontend::NullSink {
   Gpr memoryBaseFor(uint32_t memory, Address& a);
   void storeConstant(const Mem& dst, Width w, uint64_t value);
   template <Op>
-  void loadOp(const MemArg&);
+  [[gnu::noinline]] void loadOp(const MemArg& arg);
   template <Op>
-  void storeOp(const MemArg&);
+  [[gnu::noinline]] void loadElsewhere(const MemArg& arg, Operand index);
+  template <Op>
+  [[gnu::always_inline]] inline void loadFrom(Address a);
+  template <Op>
+  [[gnu::always_inline]] inline void loadInteger(Address a);
+  template <Op>
+  [[gnu::noinline]] void storeOp(const MemArg& arg);
+  template <Op>
+  [[gnu::noinline]] void storeElsewhere(const MemArg& arg, Operand index, Operand value);
+  template <Op>
+  [[gnu::always_inline]] inline void storeAt(Address a, Operand value);
   // --- atomics (atomics.h) ------------------------------------------------------------------------------------------
   Address atomicAddress(const MemArg& arg, uint32_t bytes);
   void atomicAddressInScratch(const MemArg& arg, uint32_t bytes);
@@ -714,6 +728,7 @@ class Compiler : public frontend::NullSink {
   RegSet freeGpr_ = 0, freeXmm_ = 0;
   RegSet tempGprs_ = 0, tempXmms_ = 0;
 
+  uint64_t nearOffsets_ = 0;  // in memory 0 smaller ones are not checked
   uint32_t function_ = 0;
   uint32_t loopCursor_ = 0;
   uint64_t bodyStart_ = 0;  // module offset of the first instruction

@@ -30,95 +30,106 @@ inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
   return a.extra;
 }
 
-inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessBytes) {
-  Operand index = pop();
-  if (index.isConst() || arg.memory != 0 || !memory0Guarded_ || arg.offset >= kUncheckedOffsets) [[unlikely]] {
-    return otherAddress(arg, accessBytes, index);
-  }
+inline Compiler::Address Compiler::nearAddress(const MemArg& arg, Operand index) {
   const Gpr r = use(index);
+  if (r == Gpr::rsp) __builtin_unreachable();  // so the encoding of the address always has an index
   Address a;
   if (index.where() == Where::Gpr) a.held = r;
-  a.mem = Mem(memory0Base(), r, 1, static_cast<int32_t>(arg.offset));
+  a.mem = Mem(kMemoryBase, r, 1, static_cast<int32_t>(arg.offset));
   return a;
 }
 
+inline Compiler::Address Compiler::address(const MemArg& arg, uint32_t accessBytes) {
+  const Operand index = pop();
+  return isNear(arg, index) ? nearAddress(arg, index) : otherAddress(arg, accessBytes, index);
+}
+
+// The usual address has a way of its own, in which its form is known.
 template <Op op>
 void Compiler::loadOp(const MemArg& arg) {
+  const Operand index = pop();
+  isNear(arg, index) ? loadFrom<op>(nearAddress(arg, index)) : loadElsewhere<op>(arg, index);
+}
+
+template <Op op>
+void Compiler::loadElsewhere(const MemArg& arg, Operand index) {
   constexpr uint32_t bytes = accessBytes(op);
-  Address a = address(arg, bytes);
+  loadFrom<op>(otherAddress(arg, bytes, index));
+}
+
+template <Op op>
+void Compiler::loadFrom(Address a) {
   constexpr bool toFloat = op == Op::F32Load || op == Op::F64Load || op == Op::V128Load;
-  if constexpr (toFloat) {
-    Xmm dst = resultXmm(targetPin(true));
-    if constexpr (op == Op::F32Load)
-      as_.movss(dst, a.mem);
-    else if constexpr (op == Op::F64Load)
-      as_.movsd(dst, a.mem);
-    else
-      as_.movups(dst, a.mem);
-    release(a);
-    return pushXmm(op == Op::F32Load ? Type::F32 : op == Op::F64Load ? Type::F64 : Type::V128, dst);
-  } else {
-    uint8_t target = targetPin(false);
-    Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.held != Gpr::rsp ? a.held : allocGpr();
-    using enum Op;
-    if constexpr (op == I32Load || op == I64Load32U)
-      as_.mov(w32, dst, a.mem);
-    else if constexpr (op == I64Load)
-      as_.mov(w64, dst, a.mem);
-    else if constexpr (op == I32Load8U || op == I64Load8U)
-      as_.movzx8(dst, a.mem);
-    else if constexpr (op == I32Load16U || op == I64Load16U)
-      as_.movzx16(dst, a.mem);
-    else if constexpr (op == I32Load8S)
-      as_.movsx8(w32, dst, a.mem);
-    else if constexpr (op == I64Load8S)
-      as_.movsx8(w64, dst, a.mem);
-    else if constexpr (op == I32Load16S)
-      as_.movsx16(w32, dst, a.mem);
-    else if constexpr (op == I64Load16S)
-      as_.movsx16(w64, dst, a.mem);
-    else
-      as_.movsxd(dst, a.mem);
-    if (a.held == dst) a.held = Gpr::rsp;  // now the result
-    release(a);
-    constexpr bool is64 = frontend::info(op).signature.back() == 'I';
-    pushGpr(is64 ? Type::I64 : Type::I32, dst);
-  }
+  if constexpr (!toFloat) return loadInteger<op>(a);
+  constexpr Type type = op == Op::F32Load ? Type::F32 : op == Op::F64Load ? Type::F64 : Type::V128;
+  const Xmm dst = resultXmm(targetPin(true));
+  loadXmm(as_, type, dst, a.mem);
+  release(a);
+  pushXmm(type, dst);
+}
+
+template <Op op>
+void Compiler::loadInteger(Address a) {
+  const uint8_t target = targetPin(false);
+  const Gpr dst = target != kNone ? static_cast<Gpr>(target) : a.held != Gpr::rsp ? a.held : allocGpr();
+  using enum Op;
+  if constexpr (op == I32Load || op == I64Load32U)
+    as_.mov(w32, dst, a.mem);
+  else if constexpr (op == I64Load)
+    as_.mov(w64, dst, a.mem);
+  else if constexpr (op == I32Load8U || op == I64Load8U)
+    as_.movzx8(dst, a.mem);
+  else if constexpr (op == I32Load16U || op == I64Load16U)
+    as_.movzx16(dst, a.mem);
+  else if constexpr (op == I32Load8S)
+    as_.movsx8(w32, dst, a.mem);
+  else if constexpr (op == I64Load8S)
+    as_.movsx8(w64, dst, a.mem);
+  else if constexpr (op == I32Load16S)
+    as_.movsx16(w32, dst, a.mem);
+  else if constexpr (op == I64Load16S)
+    as_.movsx16(w64, dst, a.mem);
+  else
+    as_.movsxd(dst, a.mem);
+  if (a.held == dst) a.held = Gpr::rsp;  // now the result
+  release(a);
+  constexpr bool is64 = frontend::info(op).signature.back() == 'I';
+  pushGpr(is64 ? Type::I64 : Type::I32, dst);
 }
 
 template <Op op>
 void Compiler::storeOp(const MemArg& arg) {
   constexpr uint32_t bytes = accessBytes(op);
+  constexpr bool isVector = op == Op::F32Store || op == Op::F64Store || op == Op::V128Store;
   Operand value = pop();
-  if constexpr (op == Op::F32Store || op == Op::F64Store || op == Op::V128Store) {
-    if (value.isConst()) {  // F32, F64: as an integer
-      Address a = address(arg, bytes);
-      storeConstant(a.mem, op == Op::F32Store ? w32 : w64, static_cast<uint64_t>(value.value()));
-      return release(a);
-    }
-    Xmm v = useXmm(value);
-    Address a = address(arg, bytes);
-    if constexpr (op == Op::F32Store)
-      as_.movss(a.mem, v);
-    else if constexpr (op == Op::F64Store)
-      as_.movsd(a.mem, v);
-    else
-      as_.movups(a.mem, v);
-    release(value);
-    release(a);
-  } else {
-    constexpr Width w = widthOfBytes(bytes);
-    if (value.isConst()) {
-      Address a = address(arg, bytes);
-      storeConstant(a.mem, w, static_cast<uint64_t>(value.value()));
-      return release(a);
-    }
-    Gpr v = use(value);
-    Address a = address(arg, bytes);
-    as_.mov(w, a.mem, v);
-    release(value);
-    release(a);
+  if (value.isConst()) {  // F32, F64: as an integer
+    const Address a = address(arg, bytes);
+    storeConstant(a.mem, widthOfBytes(bytes), static_cast<uint64_t>(value.value()));
+    return release(a);
   }
+  if constexpr (isVector)
+    static_cast<void>(useXmm(value));
+  else
+    static_cast<void>(use(value));
+  const Operand index = pop();
+  isNear(arg, index) ? storeAt<op>(nearAddress(arg, index), value) : storeElsewhere<op>(arg, index, value);
+}
+
+template <Op op>
+void Compiler::storeElsewhere(const MemArg& arg, Operand index, Operand value) {
+  constexpr uint32_t bytes = accessBytes(op);
+  storeAt<op>(otherAddress(arg, bytes, index), value);
+}
+
+template <Op op>
+void Compiler::storeAt(Address a, Operand value) {
+  constexpr uint32_t bytes = accessBytes(op);
+  if constexpr (op == Op::F32Store || op == Op::F64Store || op == Op::V128Store)
+    storeXmm(as_, op == Op::F32Store ? Type::F32 : op == Op::F64Store ? Type::F64 : Type::V128, a.mem, value.xmm());
+  else
+    as_.mov(widthOfBytes(bytes), a.mem, value.gpr());
+  release(value);
+  release(a);
 }
 
 inline void Compiler::storeConstant(const Mem& dst, Width w, uint64_t value) {
