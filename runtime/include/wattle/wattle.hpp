@@ -52,7 +52,7 @@ enum class BoundsMode : uint8_t { Auto, Guarded, Checked };
 // How a loop notices that its store is interrupted.
 //   Segment  by a load through the gs base of the thread, at no measurable cost; it faults, as traps do, when the guest is
 //            interrupted. Wattle then owns the gs base of each thread that calls guests; if somebody else uses it there,
-//            the calls fail (Resource).
+//            the calls fail (Resource). Who takes it over afterwards makes loops deaf to interruption.
 //   Compare  by comparing with a cell. gs is left alone; hot loops take some 2 %, and up to 10 %, longer.
 enum class LoopCheck : uint8_t { Segment, Compare };
 
