@@ -30,7 +30,7 @@ using baseline::ModuleContext;
 constexpr uint32_t kAlignment = 16;
 // Below this many bytes of bodies the other threads would come too late.
 constexpr uint64_t kParallelBytes = 48 * 1024;
-constexpr uint32_t kBatch = FunctionCompiler::kMostAhead;
+constexpr uint32_t kBatch = 64;
 // From this size on code is written straight into a block reserved for so many native bytes per byte of wasm.
 constexpr uint64_t kDirectBytes = 512 * 1024;
 constexpr uint64_t kExpansion = 4;

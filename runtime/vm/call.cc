@@ -100,12 +100,11 @@ abi::VMThread* prepare(abi::VMActivation* activation) noexcept {
 }
 
 void restore(abi::VMActivation* activation) noexcept {
-  activation->store->stackThread = activation->lender;
   activation->store->entryLimit = 0;  // what is prepared is for this thread's stack
-  auto* store = static_cast<Store*>(activation->store->store);
-  if (!store) return;
-  store->setStackLimit(activation->lenderLimit);
-  store->cells()->runsOn(static_cast<ThreadState*>(activation->lender)->poll);
+  if (auto* store = static_cast<Store*>(activation->store->store))
+    store->goesBack(*activation);
+  else
+    activation->store->stackThread = activation->lender;
 }
 
 inline Result<void> enter(Store& store, compile::EntryStub stub, const void* code, abi::VMContext* context,

@@ -74,11 +74,7 @@ void Fiber::unlink() {
   stackLimit_ = store_->stackLimit();
   c.activation = a.outer;
   c.entryLimit = 0;
-  if (a.lender) {
-    c.stackThread = a.lender;
-    store_->setStackLimit(a.lenderLimit);
-    store_->cells()->runsOn(static_cast<ThreadState*>(a.lender)->poll);
-  }
+  if (a.lender) store_->goesBack(a);
   suspended_ = true;
 }
 

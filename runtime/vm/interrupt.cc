@@ -157,6 +157,12 @@ bool Store::comesTo(ThreadState& thread) {
   return thread.poll != nullptr;
 }
 
+void Store::goesBack(const abi::VMActivation& activation) {
+  context().stackThread = activation.lender;
+  setStackLimit(activation.lenderLimit);
+  cells_->runsOn(static_cast<ThreadState*>(activation.lender)->poll);
+}
+
 // A limit is kept while it leaves at least three quarters of what a guest may use.
 void Store::setStackFor(const abi::VMThread& thread, uintptr_t stackPointer) {
   const uintptr_t most = maxStackBytes();

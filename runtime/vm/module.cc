@@ -97,8 +97,6 @@ Result<std::shared_ptr<Module>> Module::compileNew(std::shared_ptr<Engine> engin
   return module;
 }
 
-bool Module::isLazy(const Config& config, size_t bytes) { return config.lazy.value_or(bytes > kLazyBytes); }
-
 Result<void> Module::decode(std::span<const frontend::BodyRange> bodies) {
   auto info = frontend::decodeModule(bytes_.span(), {}, bodies);
   if (!info) return std::unexpected(toApi(info.error()));
@@ -156,12 +154,14 @@ Module::~Module() {
 }
 
 compile::Settings Module::settings(sandbox::Bounds bounds) const {
-  compile::Settings settings;
-  settings.guarded = !guardable_ || bounds == sandbox::Bounds::Guarded;
-  settings.fuel = engine_->config.fuel;
-  settings.polls = engine_->config.loopCheck == LoopCheck::Segment;
-  settings.lazy = isLazy(engine_->config, bytes_.span().size());
-  return settings;
+  return settings(engine_->config, bytes_.span().size(), !guardable_ || bounds == sandbox::Bounds::Guarded);
+}
+
+compile::Settings Module::settings(const Config& config, size_t bytes, bool guarded) {
+  return {.guarded = guarded,
+          .fuel = config.fuel,
+          .lazy = config.lazy.value_or(bytes > kLazyBytes),
+          .polls = config.loopCheck == LoopCheck::Segment};
 }
 
 Result<const compile::ModuleCode*> Module::code(sandbox::Bounds bounds) {

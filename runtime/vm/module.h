@@ -78,7 +78,8 @@ class Module {
   static std::shared_ptr<Module> empty(std::shared_ptr<Engine> engine, ModuleBytes bytes);
   static Result<std::shared_ptr<Module>> compileNew(std::shared_ptr<Engine> engine, ModuleBytes bytes,
                                                     sandbox::Bounds bounds);
-  static bool isLazy(const Config& config, size_t bytes);
+  // Of a module of so many bytes.
+  static compile::Settings settings(const Config& config, size_t bytes, bool guarded);
   void dropBodies();
   // serialize.cc
   void mapBytesFrom(const DiskCache& disk, const std::string& name);

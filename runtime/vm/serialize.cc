@@ -117,10 +117,7 @@ Result<std::shared_ptr<Module>> Module::createCached(std::shared_ptr<Engine> eng
                                                      sandbox::Bounds bounds) {
   const auto content = disk.contentOf(bytes);
   if (auto known = engine->modules.find(content.hash, bytes.span())) return known;
-  const compile::Settings request{.guarded = bounds == sandbox::Bounds::Guarded,
-                                  .fuel = engine->config.fuel,
-                                  .lazy = isLazy(engine->config, bytes.span().size()),
-                                  .polls = engine->config.loopCheck == LoopCheck::Segment};
+  const compile::Settings request = settings(engine->config, bytes.span().size(), bounds == sandbox::Bounds::Guarded);
   const std::string name = disk.nameOf(content, settingsKey(request));
   if (auto found = disk.find(name)) {
     auto module = fromImage(engine, std::move(found->file), found->header, &name);

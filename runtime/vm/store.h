@@ -159,6 +159,8 @@ class Store {
   }
   // The store's guest is about to run on the thread. False: loops could not be interrupted there.
   bool comesTo(ThreadState& thread);
+  // To the thread that had lent it for this activation.
+  void goesBack(const abi::VMActivation& activation);
   // For an outermost call that starts at this stack pointer.
   void setStackFor(const abi::VMThread& thread, uintptr_t stackPointer);
   uintptr_t stackLimit() const { return stackLimit_; }

@@ -2,7 +2,8 @@
 //
 // 1. Guest code traps by executing `ud2` followed by a byte, the TrapReason; or InRax, and then the reason is in eax
 //    (that is how builtins, the safepoint stub and host stubs report failure). A load or store beyond a guarded memory
-//    faults in its guard, and the load of a loop in an interrupted thread in its poll page (interrupt.cc). A division that overflows raises SIGFPE. Nothing is looked up: no table of trap sites exists.
+//    faults in its guard, and the load of a loop in an interrupted thread in its poll page (interrupt.cc). A division
+//    that overflows raises SIGFPE. Nothing is looked up: no table of trap sites exists.
 // 2. The kernel runs sandbox's handler, which asks faultHook() here. The hook says no (and the signal goes to whoever
 //    stood there before) unless all of this holds: the pc lies in the code cache, this thread is in a call of ours, and
 //    the fault is one of the above. Faults inside builtins or host functions are therefore never taken for traps.

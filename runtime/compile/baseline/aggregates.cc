@@ -160,23 +160,14 @@ void Compiler::storeField(const Mem& at, Storage s, const Operand& o) {
     if (s == Storage::F32) return as_.mov(w32, at, o.imm32());
     return storeConstant(at, w, static_cast<uint64_t>(o.value()));
   }
+  validate(o);
   if (!isFloatStorage(s)) {
-    Gpr r = kScratch;
-    if (o.where() == Where::Gpr)
-      r = o.gpr();
-    else if (o.where() == Where::Pin)
-      validate(o), r = o.gpr();
-    else
-      load(r, o);
+    const Gpr r = o.inRegister() ? o.gpr() : kScratch;
+    if (!o.inRegister()) load(r, o);
     return as_.mov(w, at, r);
   }
-  Xmm r = kFloatScratch;
-  if (o.where() == Where::Xmm)
-    r = o.xmm();
-  else if (o.where() == Where::Pin)
-    validate(o), r = o.xmm();
-  else
-    load(r, o);
+  const Xmm r = o.inRegister() ? o.xmm() : kFloatScratch;
+  if (!o.inRegister()) load(r, o);
   storeXmm(as_, typeOfStorage(s), at, r);
 }
 

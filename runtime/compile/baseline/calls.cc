@@ -24,7 +24,7 @@ void Compiler::afterCall() {
   dropVolatilePins();
   resetRegisters();
   as_.mov(w64, kContext, Mem(Gpr::rbp, kContextSlot));
-  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  loadMemoryBase();
 }
 
 int Compiler::currentRegister(const Operand& o) const {

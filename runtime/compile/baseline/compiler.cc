@@ -11,11 +11,10 @@
 //   [rsp ..]        area for memory results of callees
 #include "runtime/compile/baseline/compiler.h"
 
-#include "runtime/compile/baseline/memory.h"
-
 #include <bit>
 
 #include "runtime/compile/baseline/frame.h"
+#include "runtime/compile/baseline/memory.h"
 
 namespace wattle::compile::baseline {
 
@@ -68,12 +67,8 @@ void Compiler::startFunction(uint32_t functionIndex, bool forceStackCheck, Presc
   framePatches_.clear();
 }
 
-void Compiler::noteQuietInstruction() {
-  as_.ensure(kRoomPerInstruction);
-  noteInstruction();
-}
-
 void Compiler::noteInstruction() {
+  as_.ensure(kRoomPerInstruction);
   if (ctx_.settings.fuel) countInstruction();
   if (recordPositions_) notePosition();
 }
@@ -128,7 +123,7 @@ void Compiler::prologue(const frontend::FuncType& type) {
     if (homes_.usedGprPins() & bit(kSaved[i])) as_.mov(w64, Mem(Gpr::rbp, kSavedSlot(i)), kSaved[i]);
   }
   moveParameters(type);
-  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  loadMemoryBase();
   zeroLocals(static_cast<uint32_t>(type.params.size()));
   facts_.valid = homes_.volatilePins();
   facts_.clean = 0;

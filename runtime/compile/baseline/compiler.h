@@ -129,10 +129,9 @@ class Compiler : public frontend::NullSink {
   }
   [[gnu::always_inline]] inline void nextQuietInstruction() {
     if (noteInstructions_) [[unlikely]]
-      noteQuietInstruction();
+      noteInstruction();
   }
   void noteInstruction();
-  void noteQuietInstruction();
   void begin(std::span<const ValType> locals);
   void finish() {}
 
@@ -254,6 +253,11 @@ class Compiler : public frontend::NullSink {
     localRefs_ -= o.isLocal();
     return o;
   }
+  // What was popped, once more.
+  void pushBack(const Operand& o) {
+    localRefs_ += o.isLocal();
+    push(o);
+  }
   uint32_t height() const { return static_cast<uint32_t>(top_ - stack_.data()); }
   void truncate(uint32_t height);  // forgets entries and frees what they own
   void growStack();
@@ -312,6 +316,9 @@ class Compiler : public frontend::NullSink {
   // toTemp: a register of the instruction's own with the value, to be changed. Flags are kept.
   Gpr toTemp(Operand& o);
   Xmm toTempXmm(Operand& o);
+  // The value in the target; without one as toTemp. Flags are kept.
+  Gpr toResult(Operand& o, uint8_t target);
+  Xmm toResultXmm(Operand& o, uint8_t target);
   // The value in this very register, whatever it is now. Flags are kept. Does not release the operand.
   void load(Gpr dst, const Operand& o);
   void load(Xmm dst, const Operand& o);
@@ -403,9 +410,7 @@ class Compiler : public frontend::NullSink {
   Vectors takeAccumulator();                                             // dst = c, which is not a's or b's
   void give(const Vectors& v);                                           // pushes dst and releases what it may
   void giveVector(Xmm dst, const Operand& a);
-  void pushBack(const Operand& o);
   Xmm useVector(Operand& o);
-  void validateVector(const Operand& o);
   Xmm vectorResult(uint8_t target, const Operand& a);
   void loadVector(Xmm dst, VectorConstant c);
   void pushVectorConstant(VectorConstant c);
@@ -496,6 +501,9 @@ class Compiler : public frontend::NullSink {
     if (!scan_->usesMemory()) [[unlikely]]
       scanMissed_ = true;
     return kMemoryBase;
+  }
+  void loadMemoryBase() {
+    if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
   }
   Gpr memoryBaseFor(uint32_t memory, Address& a);
   void storeConstant(const Mem& dst, Width w, uint64_t value);

@@ -149,8 +149,7 @@ void Compiler::ifOp(Ctl& c) {
   for (uint32_t i = c.label.base; i < height(); ++i) {
     if (stack_[i].where() == Where::Const) spill(stack_[i], i);  // both arms find their parameters in slots
   }
-  push(condition);
-  localRefs_ += condition.isLocal();
+  pushBack(condition);
   Cond cond = popCondition();
   c.label.elseFacts = facts_;
   as_.jcc(negate(cond), c.label.elseLabel);
@@ -292,8 +291,7 @@ void Compiler::brIf(uint32_t depth) {
     }
     placeResults(c);
   }
-  push(condition);
-  localRefs_ += condition.isLocal();
+  pushBack(condition);
   Cond cond = popCondition();
   if (c.labelTypes().size() > 1) {
     x64::Label skip;

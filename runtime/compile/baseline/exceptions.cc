@@ -92,7 +92,7 @@ void Compiler::enterHandler() {
   as_.lea(w64, Gpr::rsp, Mem(Gpr::rbp, -0x7fffffff));  // patched when the frame's size is known
   framePatches_.push_back(as_.pos() - 4);
   as_.mov(w64, kContext, Mem(Gpr::rbp, kContextSlot));
-  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  loadMemoryBase();
 }
 
 // A value from the payload to an operand slot.

@@ -11,20 +11,21 @@ FunctionCompiler::FunctionCompiler(const ModuleContext& context)
 FunctionCompiler::~FunctionCompiler() = default;
 
 void FunctionCompiler::scanAhead(uint32_t first, uint32_t end) {
-  std::array<Prescan::Body, kMostAhead> bodies;
   const frontend::ModuleInfo& module = *context_.module;
+  bodies_.clear();
   for (uint32_t i = first; i < end; ++i) {
     const frontend::Range& body = module.functions[i].body;
-    bodies[i - first] = {context_.bytes.subspan(body.offset, body.size),
-                         static_cast<uint32_t>(module.funcType(i).params.size())};
+    bodies_.push_back(
+        {context_.bytes.subspan(body.offset, body.size), static_cast<uint32_t>(module.funcType(i).params.size())});
   }
-  Prescan::runAll({bodies.data(), end - first}, scans_.data());
+  if (scans_.size() < bodies_.size()) scans_.resize(bodies_.size());
+  Prescan::runAll(bodies_, scans_.data());
   firstScan_ = first;
-  endScan_ = end;
 }
 
 std::optional<Error> FunctionCompiler::compile(uint32_t functionIndex) {
-  if (functionIndex < firstScan_ || functionIndex >= endScan_) scanAhead(functionIndex, functionIndex + 1);
+  if (functionIndex < firstScan_ || functionIndex - firstScan_ >= bodies_.size())
+    scanAhead(functionIndex, functionIndex + 1);
   Prescan& scan = scans_[functionIndex - firstScan_];
   bool forceStackCheck = false;
   for (;;) {

@@ -111,14 +111,7 @@ void Compiler::shift() {
   uint8_t target = targetPin(false);
   if (b.isConst()) {
     uint8_t count = static_cast<uint8_t>(b.value()) & mask;
-    Gpr dst;
-    if (target == kNone) {
-      dst = toTemp(a);
-    } else {
-      dst = static_cast<Gpr>(target);
-      load(dst, a);
-      release(a);
-    }
+    Gpr dst = toResult(a, target);
     if (count) as_.shift(op, w, dst, count);
     return pushGpr(type, dst);
   }

@@ -45,14 +45,15 @@ class LocalHome {
             (head_ & Operand::kUnused);
   }
   uint32_t head() const { return head_; }  // of operands that name it
-  Type type() const { return static_cast<Type>(head_ >> 8 & 0xff); }
-  uint8_t pin() const { return static_cast<uint8_t>(head_ >> 16); }      // register number
-  bool isVolatile() const { return (head_ & Operand::kVolatile) != 0; }  // the pin does not survive calls
-  bool isUnused() const { return (head_ & Operand::kUnused) != 0; }      // as the scan says: it has no value
-  uint32_t factBit() const { return 1u << (head_ >> 24 & 31); }          // of the pin
+  Type type() const { return operand().type(); }
+  uint8_t pin() const { return operand().reg(); }                    // register number
+  bool isVolatile() const { return operand().isVolatile(); }         // the pin does not survive calls
+  bool isUnused() const { return (head_ & Operand::kUnused) != 0; }  // as the scan says: it has no value
+  uint32_t factBit() const { return operand().factBit(); }           // of the pin
   int32_t slot = 0;  // rbp-relative; 0 when there is none (callee-saved pin)
 
  private:
+  Operand operand() const { return Operand::local(head_, 0); }
   uint32_t head_ = 0;
 };
 

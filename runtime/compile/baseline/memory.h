@@ -16,6 +16,19 @@ inline constexpr uint64_t kUncheckedOffsets = (64ull << 20) - 64;  // sandbox::k
 
 constexpr Width widthOfBytes(uint32_t bytes) { return bytes == 1 ? w8 : bytes == 2 ? w16 : bytes == 4 ? w32 : w64; }
 
+// In which kind of register the value of a load or store is; all integers are I64.
+constexpr Type registerTypeOf(Op op) {
+  switch (op) {
+    case Op::F32Load:
+    case Op::F32Store: return Type::F32;
+    case Op::F64Load:
+    case Op::F64Store: return Type::F64;
+    case Op::V128Load:
+    case Op::V128Store: return Type::V128;
+    default: return Type::I64;
+  }
+}
+
 // The base of a memory in a register: r14, or loaded to a temp which `a` then holds.
 inline Gpr Compiler::memoryBaseFor(uint32_t memory, Address& a) {
   if (memory == 0) return memory0Base();
@@ -59,13 +72,15 @@ void Compiler::loadElsewhere(const MemArg& arg, Operand index) {
 
 template <Op op>
 void Compiler::loadFrom(Address a) {
-  constexpr bool toFloat = op == Op::F32Load || op == Op::F64Load || op == Op::V128Load;
-  if constexpr (!toFloat) return loadInteger<op>(a);
-  constexpr Type type = op == Op::F32Load ? Type::F32 : op == Op::F64Load ? Type::F64 : Type::V128;
-  const Xmm dst = resultXmm(targetPin(true));
-  loadXmm(as_, type, dst, a.mem);
-  release(a);
-  pushXmm(type, dst);
+  constexpr Type type = registerTypeOf(op);
+  if constexpr (isFloat(type)) {
+    const Xmm dst = resultXmm(targetPin(true));
+    loadXmm(as_, type, dst, a.mem);
+    release(a);
+    pushXmm(type, dst);
+  } else {
+    loadInteger<op>(a);
+  }
 }
 
 template <Op op>
@@ -100,14 +115,13 @@ void Compiler::loadInteger(Address a) {
 template <Op op>
 void Compiler::storeOp(const MemArg& arg) {
   constexpr uint32_t bytes = accessBytes(op);
-  constexpr bool isVector = op == Op::F32Store || op == Op::F64Store || op == Op::V128Store;
   Operand value = pop();
   if (value.isConst()) {  // F32, F64: as an integer
     const Address a = address(arg, bytes);
     storeConstant(a.mem, widthOfBytes(bytes), static_cast<uint64_t>(value.value()));
     return release(a);
   }
-  if constexpr (isVector)
+  if constexpr (isFloat(registerTypeOf(op)))
     static_cast<void>(useXmm(value));
   else
     static_cast<void>(use(value));
@@ -124,8 +138,8 @@ void Compiler::storeElsewhere(const MemArg& arg, Operand index, Operand value) {
 template <Op op>
 void Compiler::storeAt(Address a, Operand value) {
   constexpr uint32_t bytes = accessBytes(op);
-  if constexpr (op == Op::F32Store || op == Op::F64Store || op == Op::V128Store)
-    storeXmm(as_, op == Op::F32Store ? Type::F32 : op == Op::F64Store ? Type::F64 : Type::V128, a.mem, value.xmm());
+  if constexpr (isFloat(registerTypeOf(op)))
+    storeXmm(as_, registerTypeOf(op), a.mem, value.xmm());
   else
     as_.mov(widthOfBytes(bytes), a.mem, value.gpr());
   release(value);

@@ -145,7 +145,7 @@ void Compiler::store(const Mem& dst, const Operand& o) {
     default:
       if (!isFloat(o.type())) {
         const bool pinned = o.where() == Where::Pin;
-        if (pinned) validate(o);
+        validate(o);
         Gpr r = pinned ? o.gpr() : kScratch;
         if (!pinned) as_.mov(w64, kScratch, memOf(o));
         as_.mov(w64, dst, r);
@@ -153,9 +153,7 @@ void Compiler::store(const Mem& dst, const Operand& o) {
       }
   }
   Xmm r = kFloatScratch;
-  if (o.where() == Where::Xmm) {
-    r = o.xmm();
-  } else if (o.where() == Where::Pin) {
+  if (o.inRegister()) {
     validate(o);
     r = o.xmm();
   } else {
@@ -178,6 +176,20 @@ Xmm Compiler::toTempXmm(Operand& o) {
   load(r, o);
   o.comesTo(r);
   return r;
+}
+
+Gpr Compiler::toResult(Operand& o, uint8_t target) {
+  if (target == kNone) return toTemp(o);
+  load(static_cast<Gpr>(target), o);
+  release(o);
+  return static_cast<Gpr>(target);
+}
+
+Xmm Compiler::toResultXmm(Operand& o, uint8_t target) {
+  if (target == kNone) return toTempXmm(o);
+  load(static_cast<Xmm>(target), o);
+  release(o);
+  return static_cast<Xmm>(target);
 }
 
 void Compiler::materializeFlags(Operand& o) {
@@ -248,8 +260,7 @@ void Compiler::select(ValType t) {
     cond = negate(cond);
   }
   if (isFloat(type)) {
-    Xmm dst = target == kNone ? toTempXmm(a) : static_cast<Xmm>(target);
-    if (target != kNone) load(dst, a), release(a);
+    Xmm dst = toResultXmm(a, target);
     validate(b);  // not within the skipped code
     x64::ShortJump keep = as_.jccShort(cond);
     load(dst, b);
@@ -258,8 +269,7 @@ void Compiler::select(ValType t) {
     return pushXmm(type, dst);
   }
   Width w = widthOf(type);
-  Gpr dst = target == kNone ? toTemp(a) : static_cast<Gpr>(target);
-  if (target != kNone) load(dst, a), release(a);
+  Gpr dst = toResult(a, target);
   if (b.inMemory())
     as_.cmov(negate(cond), w, dst, memOf(b));
   else

@@ -236,8 +236,8 @@ bool Prescan::close() {
   return true;
 }
 
-// One instruction, whatever it is. Null at an oddity; `done` after the function's own end.
-const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, bool& done) {
+// One instruction, whatever it is. Null at an oddity; `closed`: it was the function's own end.
+const uint8_t* Prescan::scanOne(const uint8_t* at, const uint8_t* end, bool& closed) {
   const uint8_t* p = at;
   Skip skip = kTables.single[*p++];
   if (at[0] >= 0xfb && at[0] <= 0xfe) {
@@ -264,10 +264,10 @@ const uint8_t* Prescan::scanOne(const uint8_t* start, const uint8_t* at, const u
       usesMemory_ = true;
       if (p < end && *p & 64) ++lebs;
       break;
-    case Step::OpenLoop: openLoop(static_cast<uint32_t>(at - start)); break;
+    case Step::OpenLoop: openLoop(static_cast<uint32_t>(at - at_)); break;
     case Step::TryTable:
     case Step::Open: ++depth_; break;
-    case Step::End: done = !close(); break;
+    case Step::End: closed = !close(); break;
     case Step::Table:
       for (uint32_t n = leb(p, end) + 1; n > 0 && p < end; --n) skipLeb(p, end);
       break;
@@ -324,9 +324,9 @@ bool Prescan::noteLocals(std::span<const uint64_t> uses) {
 //
 // The time that a body takes is the latency from one instruction's address to the next one's: the eight bytes there,
 // beside that what the table says of the opcode, and the first or second byte without a continuation bit, which ends the
-// immediates. The processor could do twice as much meanwhile, so two bodies are walked side by side, a step in each
-// in turn. No branch depends on an instruction, unless it is one of the odd ones; uses of locals are put
-// aside for noteLocals.
+// immediates. The processor could do twice as much meanwhile, so two bodies are walked side by side, a step in each in
+// turn. No branch depends on an instruction, unless it is one of the odd ones; uses of locals are put aside for
+// noteLocals.
 
 namespace {
 
@@ -416,22 +416,23 @@ class Prescan::Lanes {
   [[gnu::noinline]] Lane turn(Lane lane) {
     Prescan& scan = *lane.scan;
     scan.depth_ = lane.depth;
-    bool done = !scan.noteLocals({lane.firstPut, lane.put}), whole = false;
+    bool goesOn = scan.noteLocals({lane.firstPut, lane.put}), closed = false;
     lane.put = lane.firstPut;
     scan.seen_.calls |= (lane.facts & kCalls) != 0;
     scan.usesMemory_ |= (lane.facts & kMemory) != 0;
     scan.hasTailCalls_ |= (lane.facts & kTailCalls) != 0;
     lane.facts = 0;
-    const bool isRoom = lane.p >= lane.limit && lane.end - lane.p > kAhead;
-    while (!done && !isRoom) {
-      lane.p = scan.scanOne(scan.at_, lane.p, lane.end, done);
-      if (!lane.p) done = true;
-      if (done) whole = lane.p == lane.end;
-      if (lane.p >= lane.end) done = true;
-      if (!done && lane.end - lane.p > kAhead) break;
+    // One instruction, or near the end all that are left; none where `put` was full.
+    const auto isFarFromEnd = [&] { return lane.end - lane.p > kAhead; };
+    if (lane.p < lane.limit || !isFarFromEnd()) {
+      while (goesOn) {
+        lane.p = scan.scanOne(lane.p, lane.end, closed);
+        goesOn = lane.p && !closed && lane.p < lane.end;
+        if (goesOn && isFarFromEnd()) break;
+      }
     }
-    if (done) {
-      scan.finish(whole);
+    if (!goesOn) {
+      scan.finish(closed && lane.p == lane.end);
       return next(lane.firstPut);
     }
     lane.look();

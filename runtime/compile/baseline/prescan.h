@@ -84,7 +84,7 @@ class Prescan {
   static std::optional<Body> skipLocals(const Body& function);
   void start(std::span<const uint8_t> instructions, uint32_t localCount);
   void finish(bool complete);
-  const uint8_t* scanOne(const uint8_t* start, const uint8_t* at, const uint8_t* end, bool& done);
+  const uint8_t* scanOne(const uint8_t* at, const uint8_t* end, bool& closed);
   static void skipHeapType(const uint8_t*& p, const uint8_t* end);
   static void skipType(const uint8_t*& p, const uint8_t* end);
   bool noteLocals(std::span<const uint64_t> uses);

@@ -169,7 +169,7 @@ void Compiler::memorySize(uint32_t memory) {
 
 void Compiler::memoryGrow(uint32_t memory) {
   callBuiltin(offsetof(BuiltinTable, MemoryGrow), memory, 1);
-  if (scan_->usesMemory()) as_.mov(w64, kMemoryBase, Mem(kContext, offsetof(abi::VMContext, memory0Base)));
+  loadMemoryBase();
   pushBuiltinResult(module_.memories[memory].type.is64);
 }
 

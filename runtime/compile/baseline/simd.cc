@@ -80,9 +80,6 @@ void Compiler::applyVector(const VectorBinaryForm& f, Xmm dst, Xmm a, Operand& b
   }
 }
 
-// Reloads a pinned operand whose register is out of date. To be done before a result goes to a target.
-void Compiler::validateVector(const Operand& o) { validate(o); }
-
 // Where the result goes: to the target, in the place of a when that is a temp, to a new one.
 Xmm Compiler::vectorResult(uint8_t target, const Operand& a) {
   if (target != kNone) return static_cast<Xmm>(target);
@@ -92,11 +89,6 @@ Xmm Compiler::vectorResult(uint8_t target, const Operand& a) {
 void Compiler::giveVector(Xmm dst, const Operand& a) {
   if (a.where() == Where::Xmm && a.xmm() != dst) freeReg(a.xmm());
   pushXmm(Type::V128, dst);
-}
-
-void Compiler::pushBack(const Operand& o) {
-  localRefs_ += o.isLocal();
-  push(o);
 }
 
 Compiler::Vectors Compiler::holdVectors(Operand a, Operand b, Operand c, unsigned count) {
@@ -141,7 +133,7 @@ void Compiler::binaryVector(VectorBinary op) {
   }
   uint8_t target = targetPin(true);
   Xmm ra = useVector(a);
-  validateVector(b);
+  validate(b);  // before a result goes to a target
   Xmm dst = vectorResult(target, a);
   applyVector(f, dst, ra, b);
   if (f.is(f.Negated)) complement(dst, dst);

@@ -19,7 +19,7 @@ void Compiler::compareByBound(VectorBinary bound, VectorBinary equal) {
   Operand b = pop(), a = pop();
   uint8_t target = targetPin(true);
   Xmm ra = useVector(a);
-  validateVector(b);
+  validate(b);
   if (b.where() == Where::Pin && b.reg() == target) target = kNone;  // b is read once more
   Xmm dst = vectorResult(target, a);
   applyVector(form(bound), dst, ra, b);

@@ -76,6 +76,14 @@ inline Error callError(const Instance& instance, std::string_view name, std::ini
   return results.error();
 }
 
+// For a module whose test wants something to be free: the stack is searched for references, and scrub(1000) overwrites
+// the old ones there.
+inline constexpr const char* kScrub = R"(
+    (func $scrub (export "scrub") (param i32) (local i64 i64 i64 i64 i64 i64 i64 i64)
+      (if (local.get 0) (then (call $scrub (i32.sub (local.get 0) (i32.const 1)))))
+      (drop (i64.add (i64.add (i64.add (local.get 1) (local.get 2)) (i64.add (local.get 3) (local.get 4)))
+                     (i64.add (i64.add (local.get 5) (local.get 6)) (i64.add (local.get 7) (local.get 8)))))))";
+
 struct World {
   explicit World(const Config& config = {}, const StoreLimits& limits = {}) : engine(config), store(engine, limits) {}
   Instance instantiate(std::string_view text, std::vector<Extern> imports = {}) {
